@@ -1,0 +1,119 @@
+//! The token endpoint (RFC 6749 sections 3.2, 5 and 6): what we send, what comes back, and what a refusal means.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Problem, Secret};
+
+/// How a client proves itself at a token endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAuth {
+    /// The client id as the provider knows it.
+    pub client_id: String,
+    /// Its secret.
+    pub secret: Secret<String>,
+    /// How both are sent.
+    pub method: AuthMethod,
+}
+
+/// RFC 6749 section 2.3.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuthMethod {
+    /// `client_secret_post`: in the form. Microsoft's usual way.
+    #[default]
+    Post,
+    /// `client_secret_basic`: in the header, each part form-encoded first.
+    Basic,
+}
+
+/// What is exchanged for tokens.
+#[derive(Debug, Clone, Copy)]
+pub enum GrantRequest<'a> {
+    /// An authorization code, with the verifier of its challenge (RFC 7636) and the redirect URI that it was sent to.
+    Code {
+        /// The code.
+        code: &'a Secret<String>,
+        /// The PKCE verifier.
+        verifier: &'a Secret<String>,
+        /// The same string as in the authorization request.
+        redirect_uri: &'a str,
+    },
+    /// A refresh token.
+    Refresh(&'a Secret<String>),
+    /// Client credentials: only to learn whether the provider accepts the client.
+    ClientCredentials,
+}
+
+/// A good token response (RFC 6749 section 5.1; Entra's variants: entra.md 2.5).
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// The access token.
+    pub access_token: Secret<String>,
+    /// A refresh token; absent = keep the one in use.
+    pub refresh_token: Option<Secret<String>>,
+    /// An ID token, not verified yet.
+    pub id_token: Option<Secret<String>>,
+    /// The granted scopes; absent = as requested.
+    pub scope: Option<String>,
+    /// How long the access token lives.
+    pub expires_in: Duration,
+    /// The provider's own time when it answered, from its `Date` header.
+    pub provider_time: Option<Timestamp>,
+}
+
+/// Why there are no tokens.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", .problem.title)]
+pub struct TokenError {
+    /// What to do about it; control flow goes by this alone.
+    pub verdict: Verdict,
+    /// What to tell people.
+    pub problem: Problem,
+    /// What the provider said, for the page and the journal.
+    pub provider: ProviderError,
+}
+
+/// What a failure means for the grant and for the next attempt (entra.md 3.2, mail.md 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// `invalid_client`: our id or secret is refused. The grant is untouched; people cannot help by signing in.
+    ClientRejected,
+    /// `invalid_grant`: this code or refresh token is no longer accepted.
+    GrantRefused,
+    /// The provider wants the person: interaction, consent, login, multi-factor.
+    InteractionRequired,
+    /// The registration or our request is at fault: unknown app, scope, redirect URI, tenant. Repeating changes nothing.
+    Misconfigured,
+    /// Told to slow down, by 429 or AADSTS50196; not before this.
+    Throttled {
+        /// At least this long.
+        retry_after: Duration,
+    },
+    /// Network, proxy, TLS, 5xx, HTML instead of JSON: try again later, keep everything.
+    Unavailable {
+        /// What `Retry-After` said.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// The provider's own words, bounded and without control characters; never a token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderError {
+    /// `error`.
+    pub error: String,
+    /// `error_description`, at most 2,000 characters.
+    pub description: String,
+    /// `suberror`.
+    pub suberror: Option<String>,
+    /// AADSTS numbers, the most telling first.
+    pub codes: Vec<u32>,
+    /// `trace_id`.
+    pub trace_id: Option<String>,
+    /// `correlation_id`.
+    pub correlation_id: Option<String>,
+    /// `timestamp`, verbatim.
+    pub timestamp: Option<String>,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+}

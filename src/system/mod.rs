@@ -1,0 +1,3 @@
+//! The machine: files, sockets, service manager, journal, the one outgoing client.
+
+pub mod http;
