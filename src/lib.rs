@@ -3,10 +3,16 @@
 mod audit;
 mod credentials;
 mod crypto;
+mod daemon;
 mod directory;
+mod flows;
+mod grants;
+mod health;
+mod local_api;
 mod mailboxes;
 mod model;
 mod oauth;
 mod settings;
 mod store;
 mod system;
+mod web;
