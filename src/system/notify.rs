@@ -39,7 +39,7 @@ impl Notifier {
     }
 
     /// A line to `address`: a path, or `@name` for an abstract one.
-    fn to(address: OsString, watchdog: Option<Duration>) -> io::Result<Self> {
+    pub(in crate::system) fn to(address: OsString, watchdog: Option<Duration>) -> io::Result<Self> {
         let address = match address.as_bytes() {
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
             _ => SocketAddr::from_pathname(OsString::from_vec(address.into_vec()))?,
