@@ -63,7 +63,8 @@ impl Error {
                 if others > 0 {
                     title.push_str(&format!(" (and {others} more)"));
                 }
-                Problem::new("settings_invalid", title, hint()).at_line(first.map_or(1, |fault| fault.line))
+                let hint = first.map(|fault| fault.hint.clone()).unwrap_or_default();
+                Problem::new("settings_invalid", title, hint).at_line(first.map_or(1, |fault| fault.line))
             }
         }
     }
@@ -78,8 +79,8 @@ impl Hint for Error {
             Self::Unreadable { .. } => "see whether the path is right and names a file".to_owned(),
             Self::TooLarge { .. } => "see whether this is the right file".to_owned(),
             Self::NotUtf8 { .. } => "save it as UTF-8".to_owned(),
-            // Each fault shows its own hint.
-            Self::Invalid { faults, .. } => return faults.first().map(|fault| fault.hint.clone()),
+            // Each fault shows its own.
+            Self::Invalid { .. } => return None,
         })
     }
 }
@@ -184,18 +185,32 @@ fn printable(character: char) -> char {
     }
 }
 
-/// The line with user name and password of a URL replaced by asterisks, as wide as they were.
+/// Words of lines whose values are nobody's business: a proxy's URL may hold a password, and people put secrets into the wrong file.
+const DELICATE: [&str; 4] = ["proxy", "azuread", "secret", "passw"];
+
+/// The line with what may be secret replaced by asterisks, as wide as it was: the whole value in a delicate line, else user name
+/// and password of a URL.
 fn covered(line: &str) -> String {
-    let Some(end) = line.rfind('@') else { return line.to_owned() };
-    let start = match (line.find("://"), line.find("proxy")) {
-        (Some(scheme), _) => scheme + 3,
-        (None, Some(proxy)) => line[proxy..].find('=').map_or(proxy, |equals| proxy + equals + 1),
-        (None, None) => return line.to_owned(),
+    let lower = line.to_ascii_lowercase();
+    let delicate = !lower.contains("password_file") && DELICATE.iter().any(|word| lower.contains(word));
+    let range = match (line.find('='), line.rfind('@')) {
+        (Some(equals), _) if delicate => equals + 1..line.len(),
+        (None, _) if delicate => 0..line.len(),
+        (_, Some(at)) => credentials_before(line, at),
+        _ => return line.to_owned(),
     };
-    if start >= end {
-        return line.to_owned();
+    let stars = line[range.clone()].chars().map(|character| if character == ' ' { ' ' } else { '*' }).collect::<String>();
+    format!("{}{stars}{}", &line[..range.start], &line[range.end..])
+}
+
+/// The `USER:PASSWORD` that ends at the `@` at `at`; nothing where there is none.
+fn credentials_before(line: &str, at: usize) -> Range<usize> {
+    if let Some(scheme) = line[..at].find("://") {
+        return scheme + 3..at;
     }
-    format!("{}{}{}", &line[..start], "*".repeat(line[start..end].chars().count()), &line[end..])
+    let start =
+        line[..at].rfind(|character: char| character.is_whitespace() || "\"'=,[".contains(character)).map_or(0, |before| before + 1);
+    if line[start..at].contains(':') { start..at } else { at..at }
 }
 
 #[cfg(test)]
@@ -230,9 +245,13 @@ mod tests {
     fn a_password_in_a_line_is_covered() {
         for line in [
             "proxy = \"http://desk:can ary@proxy:3128\"",
-            "proxy = \"desk:canary@proxy\"",
+            "proxy = \"http://desk:canary",
+            "proxi = \"desk:canary@proxy\"",
             "url = 'postgres://u:canary@h/d",
-            "proxy = canary@x",
+            "AZUREAD_CIS=canary",
+            "AzureAD_CIS: canary",
+            "client_secret = 'canary'",
+            "password = canary",
         ] {
             let shown = fault(line, 0..1).to_string();
             assert!(!shown.contains("canary") && !shown.contains("ary@"), "{shown}");

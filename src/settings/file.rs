@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
-use super::error::Slip;
+use super::error::{MOST_FAULTS, Slip};
 use super::keys::{self, KEYS, Preset};
 
 /// What the file sets.
@@ -35,9 +35,12 @@ impl File {
     /// Reads `text`; what cannot be kept is described in `slips`, in the order of the file.
     pub fn read(text: &str) -> (Self, Vec<Slip>) {
         let (document, errors) = DeTable::parse_recoverable(text);
-        let mut reader = Reader { file: Self::default(), slips: errors.iter().map(|error| syntax(text, error)).collect() };
-        // A broken line makes the parser guess about the rest: types and unknown keys are judged in sound files only.
-        if reader.slips.is_empty() {
+        let slips: Vec<Slip> = errors.iter().map(|error| syntax(text, error)).collect();
+        let broken: Vec<Range<usize>> = slips.iter().take(MOST_FAULTS).map(|slip| line_around(text, slip.span.start)).collect();
+        let mut reader = Reader { file: Self::default(), broken, slips };
+        // Below a broken section line nobody knows which section it is, and in a heap of errors nothing is worth a word more.
+        let sections_are_known = !reader.broken.iter().any(|line| text[line.clone()].trim_start().starts_with('['));
+        if sections_are_known && reader.slips.len() <= MOST_FAULTS {
             reader.top(document.get_ref());
         }
         reader.slips.sort_by_key(|slip| slip.span.start);
@@ -50,8 +53,12 @@ impl File {
     }
 }
 
+type Name<'t> = Spanned<DeString<'t>>;
+
 struct Reader {
     file: File,
+    /// The lines that are no TOML: what the parser guessed about them is not judged.
+    broken: Vec<Range<usize>>,
     slips: Vec<Slip>,
 }
 
@@ -61,6 +68,7 @@ impl Reader {
             let known_section = keys::sections().any(|section| section == name.get_ref());
             match value.get_ref() {
                 DeValue::Table(section) if known_section => self.section(name.get_ref(), section),
+                _ if known_section && self.is_broken(name, value) => {}
                 _ if known_section => self.slip(
                     value.span(),
                     format!("[{0}] is a section, not {1}", name.get_ref(), kind(value.get_ref())),
@@ -77,7 +85,10 @@ impl Reader {
         }
     }
 
-    fn key(&mut self, section: &str, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) {
+    fn key(&mut self, section: &str, name: &Name<'_>, value: &Spanned<DeValue<'_>>) {
+        if self.is_broken(name, value) {
+            return;
+        }
         let full = if section.is_empty() { name.get_ref().to_string() } else { format!("{section}.{}", name.get_ref()) };
         // A quoted "listen.http" at the top level has the full name of a key, but is none.
         let Some(key) = keys::find(&full).filter(|_| !name.get_ref().contains('.')) else {
@@ -129,6 +140,11 @@ impl Reader {
         texts
     }
 
+    fn is_broken(&self, name: &Name<'_>, value: &Spanned<DeValue<'_>>) -> bool {
+        let span = name.span().start..value.span().end.max(name.span().end);
+        self.broken.iter().any(|line| line.start < span.end && span.start < line.end)
+    }
+
     fn slip(&mut self, span: Range<usize>, title: String, hint: String) {
         self.slips.push(Slip { span, title, hint });
     }
@@ -145,18 +161,34 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// The line that `position` is on, with its newline.
+fn line_around(text: &str, position: usize) -> Range<usize> {
+    let bytes = text.as_bytes();
+    let position = position.min(bytes.len());
+    let start = bytes[..position].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let end = bytes[position..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| position + length + 1);
+    start..end
+}
+
 fn syntax(text: &str, error: &toml::de::Error) -> Slip {
+    let span = error.span().unwrap_or(text.len()..text.len());
+    if error.message().contains("must be quoted") {
+        return Slip { span, title: "the value must be in quotes".to_owned(), hint: "write KEY = \"VALUE\"".to_owned() };
+    }
     let hint = if error.message().contains("duplicate key") {
         "keep one of them"
     } else {
         "write KEY = \"VALUE\" lines below [SECTION] lines; see onedeskd.toml(5)"
     };
-    Slip { span: error.span().unwrap_or(text.len()..text.len()), title: error.message().replace('\n', ", "), hint: hint.to_owned() }
+    Slip { span, title: error.message().replace('\n', ", "), hint: hint.to_owned() }
 }
 
 /// The nearest key of the section, else the key of that name in another section, else where to read.
 fn suggestion(section: &str, name: &str) -> String {
     let name = clipped(name);
+    if name.to_ascii_uppercase().starts_with("AZUREAD_") {
+        return "move it to /root/.OneDesk, and make a new secret if others could read it here".to_owned();
+    }
     let nearest = keys::names_in(section)
         .into_iter()
         .map(|known| (strsim::damerau_levenshtein(&name.to_lowercase(), known), known))

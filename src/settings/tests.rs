@@ -73,6 +73,15 @@ fn every_mistake_is_reported_in_one_run() {
 }
 
 #[test]
+fn a_broken_line_hides_no_other_mistake() {
+    let error = parse("public_url = https://h\nlisen = \"x\"\n[log]\nlevel = \"loud\"\n[sso]\nsession_idle = 1h\n").unwrap_err();
+    let Error::Invalid { faults, .. } = &error else { panic!("{error}") };
+    let titles: Vec<_> = faults.iter().map(|fault| (fault.line, fault.title.as_str())).collect();
+    assert_eq!(titles[..3], [(1, "the value must be in quotes"), (2, "unknown key \"lisen\""), (4, "log.level is not a level")]);
+    assert!(titles[3..].iter().all(|(line, _)| *line == 6), "{error}");
+}
+
+#[test]
 fn each_mistake_is_named_and_says_what_to_write() {
     for (text, title, hint) in [
         ("[listen\n", "unclosed table", "[SECTION]"),
@@ -152,6 +161,8 @@ fn no_message_shows_the_password_of_a_url() {
         "[microsoft]\nproxy = \"http://u:canary@p",
         "[microsoft]\nproxy = [\"http://u:canary@p\"]",
         "[database]\nurl = \"postgres://u:canary@h/d\"",
+        "AZUREAD_CIS = \"canary\"",
+        "AZUREAD_CIS=canary~canary",
     ] {
         let error = parse(text).unwrap_err();
         assert!(!format!("{error} {error:?} {:?}", error.hint()).contains("canary"), "{error}");

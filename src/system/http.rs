@@ -1,6 +1,7 @@
 //! The one outgoing HTTP client: proxy, trust anchors, deadlines, a bound on every body, no redirects, no cookies.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -193,7 +194,7 @@ impl Http {
 }
 
 /// An answer whose body arrived whole and within the bound.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer {
     /// Status code.
     pub status: u16,
@@ -207,6 +208,18 @@ pub struct Answer {
     pub body: Bytes,
     /// What we sent as `client-request-id`: Microsoft finds the request by it.
     pub request_id: RequestId,
+}
+
+impl fmt::Debug for Answer {
+    /// Without the body: it may hold tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("bytes", &self.body.len())
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why there is no answer. Every one of them is worth another attempt later.
