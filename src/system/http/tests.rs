@@ -209,7 +209,9 @@ async fn an_unknown_issuer_is_named_and_ca_file_makes_it_known() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     let url = format!("https://{}/?secret=canary", authority.serve("127.0.0.1", false));
-    let error = http().get(&url, None).await.unwrap_err();
+    // A client with some anchor, so that the test also holds on a machine without a trust store.
+    let stranger = Http::new(&Authority::new().trusted(&folder)).unwrap();
+    let error = stranger.get(&url, None).await.unwrap_err();
     assert!(matches!(&error, Error::Untrusted { cause, .. } if cause.contains("\"Contoso Inspecting CA\"")), "{error:?}");
     assert!(error.hint().unwrap().contains("microsoft.ca_file") && !format!("{error:?}").contains("canary"));
     let answer = Http::new(&authority.trusted(&folder)).unwrap().get(&url, None).await.unwrap();
