@@ -1,0 +1,3 @@
+//! The daemon: from arguments to a process that serves.
+
+pub mod arguments;
