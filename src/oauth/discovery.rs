@@ -3,11 +3,12 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::endpoints::{Endpoints, Version, is_loopback};
+use super::endpoints::{Endpoints, Version};
 use super::id_token::Algorithm;
 use super::issuer::Issuer;
 use super::text::clean;
 use crate::model::TenantId;
+use crate::system::http::is_loopback;
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 

@@ -1,8 +1,8 @@
 //! [`Endpoints`]: where a provider takes authorization and token requests, and what the two URLs tell about it.
 
-use std::net::IpAddr;
-
 use url::Url;
+
+use crate::system::http::is_loopback;
 
 /// Login hosts of the Microsoft clouds with their aliases (Microsoft, "National clouds").
 const MICROSOFT_HOSTS: &[&str] = &[
@@ -169,12 +169,6 @@ impl Endpoints {
     }
 }
 
-/// Whether `url` points to this machine, literally: `localhost`, 127.0.0.0/8 or `::1`.
-pub fn is_loopback(url: &Url) -> bool {
-    let name = host(url).trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// A URL that a person gave: https, or http to this machine; nothing in it that would be sent along unseen.
 pub(super) fn checked(text: &str) -> Result<Url, Error> {
     let shown = || super::text::clean(text, 300);
@@ -303,18 +297,5 @@ mod tests {
                 "https://kc.example/.well-known/openid-configuration",
             ]
         );
-    }
-
-    #[test]
-    fn loopback_is_taken_literally() {
-        for (url, expected) in [
-            ("http://localhost:1/", true),
-            ("http://127.1.2.3/", true),
-            ("http://[::1]/", true),
-            ("http://localhost.example/", false),
-            ("http://10.0.0.1/", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
-        }
     }
 }

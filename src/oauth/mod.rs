@@ -19,3 +19,6 @@ pub mod token;
 pub mod token_response;
 pub mod verdict;
 pub mod xoauth2;
+
+#[cfg(test)]
+mod test_keys;

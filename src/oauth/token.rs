@@ -170,3 +170,7 @@ impl<'a> GrantRequest<'a> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;

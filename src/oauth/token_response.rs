@@ -8,7 +8,7 @@ use super::aadsts;
 use super::text::clean;
 use super::token::{ProviderError, TokenError, Tokens, Verdict};
 use super::verdict;
-use crate::model::{Problem, Secret};
+use crate::model::{Hint as _, Problem, Secret};
 use crate::system::http::{self, Answer};
 
 /// What a token without `expires_in` gets (RFC 6749 section 5.1 leaves it to the client): the usual hour.
@@ -40,11 +40,8 @@ pub fn parse(answer: &Answer) -> Result<Tokens, TokenError> {
 
 /// The error of a request that got no answer.
 pub fn no_answer(error: &http::Error) -> TokenError {
-    let problem = Problem::new(
-        "provider_unavailable",
-        clean(&error.to_string(), 500),
-        "Check the network, the name service and the proxy of this host; it is tried again by itself.",
-    );
+    let hint = error.hint().unwrap_or_else(|| "Nothing: it is tried again by itself.".to_owned());
+    let problem = Problem::new("provider_unavailable", clean(&error.to_string(), 500), hint);
     TokenError { verdict: Verdict::Unavailable { retry_after: None }, problem, provider: ProviderError::default() }
 }
 

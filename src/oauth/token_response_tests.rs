@@ -6,7 +6,14 @@ use super::*;
 use crate::model::RequestId;
 
 fn answer(status: u16, body: impl Into<Bytes>) -> Answer {
-    Answer { status, content_type: "application/json".into(), retry_after: None, date: None, body: body.into(), request_id: RequestId::new() }
+    Answer {
+        status,
+        content_type: "application/json".into(),
+        retry_after: None,
+        date: None,
+        body: body.into(),
+        request_id: RequestId::new(),
+    }
 }
 
 fn success(members: &Value) -> Result<Tokens, TokenError> {
