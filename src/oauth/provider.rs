@@ -276,11 +276,14 @@ impl Provider {
     }
 }
 
+/// Where a provider's metadata is, and the keys that a record sets beside it.
+type Key = (Source, Option<Url>);
+
 /// All providers in use: flows of the same provider share its keys.
 pub struct Providers {
     http: Http,
     clock: Clock,
-    known: Mutex<HashMap<(Source, Option<Url>), Arc<Provider>>>,
+    known: Mutex<HashMap<Key, Arc<Provider>>>,
 }
 
 impl Providers {

@@ -18,6 +18,7 @@ struct Op {
 }
 
 impl Op {
+    #[expect(clippy::disallowed_methods, reason = "the far side is no task of the product")]
     async fn start() -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -25,7 +26,7 @@ impl Op {
         op.publish("first");
         let router = Router::new().route("/.well-known/openid-configuration", get(Self::metadata)).route("/keys", get(Self::keys));
         let router = router.with_state(Arc::clone(&op));
-        drop(tokio::task::spawn(async move { axum::serve(listener, router).await.unwrap() }));
+        drop(tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }));
         op
     }
 

@@ -25,9 +25,8 @@ const TOKEN_LIMIT: usize = 64 * 1024;
 /// gateway or an outage can put anything in its place, and nothing may be lost by that.
 pub fn parse(answer: &Answer) -> Result<Tokens, TokenError> {
     // serde_json bounds the depth, `system::http` the size.
-    let members = match serde_json::from_slice::<Value>(&answer.body) {
-        Ok(Value::Object(members)) => members,
-        _ => return Err(unusable(answer, not_json(answer.status))),
+    let Ok(Value::Object(members)) = serde_json::from_slice(&answer.body) else {
+        return Err(unusable(answer, not_json(answer.status)));
     };
     if members.get("error").is_some_and(Value::is_string) {
         return Err(parse_error(answer, &members));
@@ -42,7 +41,7 @@ pub fn parse(answer: &Answer) -> Result<Tokens, TokenError> {
 pub fn no_answer(error: &http::Error) -> TokenError {
     let hint = error.hint().unwrap_or_else(|| "Nothing: it is tried again by itself.".to_owned());
     let problem = Problem::new("provider_unavailable", clean(&error.to_string(), 500), hint);
-    TokenError { verdict: Verdict::Unavailable { retry_after: None }, problem, provider: ProviderError::default() }
+    TokenError { verdict: Verdict::Unavailable { retry_after: None }, problem, provider: Box::default() }
 }
 
 fn parse_success(answer: &Answer, members: &Map<String, Value>) -> Result<Tokens, &'static str> {
@@ -80,12 +79,12 @@ fn parse_error(answer: &Answer, members: &Map<String, Value>) -> TokenError {
         status: Some(answer.status),
     };
     let problem = aadsts::explain_error(&provider).into();
-    TokenError { verdict: verdict::of(answer.status, answer.retry_after, &provider), problem, provider }
+    TokenError { verdict: verdict::of(answer.status, answer.retry_after, &provider), problem, provider: Box::new(provider) }
 }
 
 /// What came is not of the protocol: nothing in it is shown, only that it came.
 fn unusable(answer: &Answer, title: String) -> TokenError {
-    let provider = ProviderError { status: Some(answer.status), ..ProviderError::default() };
+    let provider = Box::new(ProviderError { status: Some(answer.status), ..ProviderError::default() });
     let verdict = match verdict::of_status(answer.status, answer.retry_after) {
         Some(verdict) => verdict,
         None => Verdict::Unavailable { retry_after: answer.retry_after },
