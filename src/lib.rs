@@ -3,10 +3,15 @@
 mod audit;
 mod credentials;
 mod crypto;
+mod ctl;
 mod directory;
+mod health;
+mod local_api;
 mod mailboxes;
 mod model;
 mod oauth;
 mod settings;
 mod store;
 mod system;
+
+pub use ctl::main as onedeskctl;
