@@ -154,7 +154,8 @@ fn check(part: &Value, document: &Value) {
             }
             if let Some(Value::Object(responses)) = members.get("responses") {
                 assert!(members["operationId"].is_string(), "{members:?}");
-                assert!(responses.contains_key("default") && responses.values().all(|answer| answer["description"].is_string()));
+                assert!(responses.contains_key("default"), "{members:?}");
+                assert!(responses.values().all(|answer| answer["description"].is_string()), "{members:?}");
             }
             for (name, item) in members {
                 for parameter in name.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')) {

@@ -17,7 +17,7 @@ const HIGHEST_LIMIT: u32 = 1000;
     params(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many lines at most; 100 without it.")),
-    responses((status = 200, body = AuditPage)))]
+    responses((status = 200, description = "A page.", body = AuditPage)))]
 pub async fn page(State(services): State<Services>, uri: Uri) -> Result<Json<AuditPage>, Refusal> {
     let (before, limit) = window(uri.query())?;
     Ok(Json(services.audit.page(before, limit).await?.into()))

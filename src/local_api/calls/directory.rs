@@ -14,13 +14,13 @@ use crate::local_api::refusal::Refusal;
 use crate::model::TenantId;
 
 /// The connected directories, one for each tenant.
-#[utoipa::path(get, path = "/v1/directory", operation_id = "directories", responses((status = 200, body = Directories)))]
+#[utoipa::path(get, path = "/v1/directory", operation_id = "directories", responses((status = 200, description = "The directories.", body = Directories)))]
 pub async fn list(State(services): State<Services>) -> Json<Directories> {
     Json(Directories { tenants: services.directory.list().into_iter().map(Directory::from).collect() })
 }
 
 /// Makes a link for whoever may connect the directory. It lasts an hour and is used up by success only.
-#[utoipa::path(post, path = "/v1/directory", operation_id = "connect_directory", responses((status = 201, body = ConnectLink)))]
+#[utoipa::path(post, path = "/v1/directory", operation_id = "connect_directory", responses((status = 201, description = "The link.", body = ConnectLink)))]
 pub async fn connect(
     State(services): State<Services>,
     Extension(known): Extension<Arc<Known>>,

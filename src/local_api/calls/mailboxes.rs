@@ -20,14 +20,14 @@ use crate::mailboxes::MailboxToken;
 use crate::model::{Audience, EmailAddress, Purpose, Secret};
 
 /// All connected mailboxes, by address.
-#[utoipa::path(get, path = "/v1/mailboxes", operation_id = "mailboxes", responses((status = 200, body = Vec<Mailbox>)))]
+#[utoipa::path(get, path = "/v1/mailboxes", operation_id = "mailboxes", responses((status = 200, description = "The mailboxes.", body = Vec<Mailbox>)))]
 pub async fn list(State(services): State<Services>) -> Json<Vec<Mailbox>> {
     Json(services.mailboxes.list().into_iter().map(Mailbox::from).collect())
 }
 
 /// Makes a link for whoever can sign in as the mailbox, or for it. It lasts an hour and is used up by success only.
 #[utoipa::path(post, path = "/v1/mailboxes", operation_id = "connect_mailbox", request_body = ConnectMailbox,
-    responses((status = 201, body = ConnectLink)))]
+    responses((status = 201, description = "The link.", body = ConnectLink)))]
 pub async fn connect(
     State(services): State<Services>,
     Extension(known): Extension<Arc<Known>>,
@@ -42,7 +42,7 @@ pub async fn connect(
 /// 404 `mailbox_unknown`; 409 `needs_reauth` with the reason, or `scope_missing`; 503 `waiting` with `Retry-After`.
 #[utoipa::path(get, path = "/v1/mailboxes/{address}/token", operation_id = "token",
     params(("address" = String, Path), ("for" = Purpose, Query, description = "What the token is to be used for.")),
-    responses((status = 200, body = Token)))]
+    responses((status = 200, description = "The token.", body = Token)))]
 pub async fn token(
     State(services): State<Services>,
     Extension(known): Extension<Arc<Known>>,
