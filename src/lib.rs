@@ -4,6 +4,7 @@ mod audit;
 mod credentials;
 mod crypto;
 mod ctl;
+mod daemon;
 mod directory;
 mod health;
 mod local_api;

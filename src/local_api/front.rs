@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use crate::model::RequestId;
 use crate::settings::Settings;
+use crate::system::peer::{Account, Accounts, Peer};
 
-use super::caller::{Callers, Known, UnixPeer};
-use super::policy::Need;
+use super::policy::{Need, permit};
 use super::refusal::Refusal;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,22 +21,22 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Decides who comes in.
 pub struct Gate {
     settings: watch::Receiver<Arc<Settings>>,
-    callers: Callers,
+    accounts: Accounts,
 }
 
 impl Gate {
     /// A gate that goes by the newest settings.
     pub fn new(settings: watch::Receiver<Arc<Settings>>) -> Self {
-        Self { settings, callers: Callers::default() }
+        Self { settings, accounts: Accounts::default() }
     }
 
-    async fn admit(&self, peer: Option<UnixPeer>, need: Need) -> Result<Arc<Known>, Refusal> {
-        let Some(peer) = peer else {
+    async fn admit(&self, peer: Option<Peer>, need: Need) -> Result<Arc<Account>, Refusal> {
+        let Some(Peer::Local(process)) = peer else {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "not_permitted", "the caller's credentials are not known"));
         };
-        let known = self.callers.identify(peer).await;
-        known.caller.may(need, &self.settings.borrow().local_api)?;
-        Ok(known)
+        let caller = self.accounts.of(process).await;
+        permit(&caller, need, &self.settings.borrow().local_api)?;
+        Ok(caller)
     }
 }
 
@@ -44,11 +44,11 @@ impl Gate {
 pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::new();
     let debug = log::log_enabled!(log::Level::Debug).then(|| format!("{} {}", request.method(), request.uri().path()));
-    let peer = request.extensions().get::<UnixPeer>().copied();
+    let peer = request.extensions().get::<Peer>().copied();
     let need = Need::of(request.method(), request.uri().path());
     let mut response = match gate.admit(peer, need).await {
-        Ok(known) => {
-            request.extensions_mut().insert(known);
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(refusal) => refusal.into_response(),

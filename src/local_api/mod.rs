@@ -4,7 +4,6 @@
 //! returns. Whatever is refused becomes a problem document (RFC 9457) in one place, the front.
 
 pub mod answers;
-mod caller;
 mod calls;
 mod front;
 mod later;

@@ -3,6 +3,7 @@
 use http::Method;
 
 use crate::settings::LocalApi;
+use crate::system::peer::Account;
 
 /// What a call needs its caller to be allowed. Each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,22 +18,11 @@ pub enum Need {
     Everything,
 }
 
-/// Who calls, by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The user id.
-    pub uid: u32,
-    /// The user's name, or the user id in digits where it has none.
-    pub user: String,
-    /// The names of all groups, supplementary ones too.
-    pub groups: Vec<String>,
-}
-
 /// The caller is not allowed what the call needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("user {user} (uid {uid}) may not {}", .need.deed())]
+#[error("user {} (uid {uid}) may not {}", .user.as_deref().unwrap_or("without a name"), .need.deed())]
 pub struct Denied {
-    user: String,
+    user: Option<String>,
     uid: u32,
     need: Need,
 }
@@ -60,25 +50,17 @@ impl Need {
     }
 }
 
-impl Caller {
-    /// Whether `settings` allow the caller what a call needs.
-    ///
-    /// # Errors
-    /// [`Denied`], which names the setting to change.
-    pub fn may(&self, need: Need, settings: &LocalApi) -> Result<(), Denied> {
-        let allowed = self.uid == 0
-            || need <= Need::GraphToken && self.is_in(&settings.graph_readers)
-            || need <= Need::MailToken && self.is_in(&settings.token_readers)
-            || need <= Need::Status && self.is_in(&settings.status_readers);
-        if allowed { Ok(()) } else { Err(Denied { user: self.user.clone(), uid: self.uid, need }) }
-    }
-
-    fn is_in(&self, readers: &[String]) -> bool {
-        readers.iter().any(|entry| match entry.strip_prefix('@') {
-            Some(group) => self.groups.iter().any(|name| name == group),
-            None => *entry == self.user,
-        })
-    }
+/// Whether `settings` allow `caller` what a call needs.
+///
+/// # Errors
+/// [`Denied`], which names the setting to change.
+pub fn permit(caller: &Account, need: Need, settings: &LocalApi) -> Result<(), Denied> {
+    let is_in = |readers: &[String]| readers.iter().any(|entry| caller.is_meant_by(entry));
+    let allowed = caller.uid == 0
+        || need <= Need::GraphToken && is_in(&settings.graph_readers)
+        || need <= Need::MailToken && is_in(&settings.token_readers)
+        || need <= Need::Status && is_in(&settings.status_readers);
+    if allowed { Ok(()) } else { Err(Denied { user: caller.name.clone(), uid: caller.uid, need }) }
 }
 
 impl crate::model::Hint for Denied {
@@ -96,7 +78,7 @@ impl crate::model::Hint for Denied {
         };
         Some(format!(
             "add \"{}\" (or a group as \"@name\") to {setting} in [local_api] of /etc/onedesk/onedeskd.toml, then: systemctl reload onedeskd",
-            self.user
+            self.user.as_deref().unwrap_or("USER")
         ))
     }
 }
@@ -116,8 +98,8 @@ mod tests {
         }
     }
 
-    fn caller(uid: u32, user: &str, groups: &[&str]) -> Caller {
-        Caller { uid, user: user.to_owned(), groups: groups.iter().map(|&name| name.to_owned()).collect() }
+    fn caller(uid: u32, user: &str, groups: &[&str]) -> Account {
+        Account { uid, name: Some(user.to_owned()), groups: groups.iter().map(|&name| name.to_owned()).collect() }
     }
 
     #[test]
@@ -132,7 +114,7 @@ mod tests {
             (caller(5, "stranger", &["onedesk", "grace"]), 0),
             (caller(6, "@mail", &[]), 0),
         ] {
-            let answers: Vec<bool> = needs.iter().map(|need| who.may(*need, &settings()).is_ok()).collect();
+            let answers: Vec<bool> = needs.iter().map(|need| permit(&who, *need, &settings()).is_ok()).collect();
             let expected: Vec<bool> = (0..4).map(|rank| rank < allowed).collect();
             assert_eq!(answers, expected, "{who:?}");
         }
@@ -140,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_denial_names_the_caller_and_the_setting() {
-        let denied = caller(1000, "alice", &[]).may(Need::MailToken, &settings()).unwrap_err();
+        let denied = permit(&caller(1000, "alice", &[]), Need::MailToken, &settings()).unwrap_err();
         assert_eq!(denied.to_string(), "user alice (uid 1000) may not read mail tokens");
         assert!(denied.hint().unwrap().contains("add \"alice\" (or a group as \"@name\") to token_readers"));
     }

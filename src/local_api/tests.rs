@@ -8,10 +8,10 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::answers::ConnectMailbox;
-use super::caller::UnixPeer;
 use super::read::JsonBody;
 use super::*;
 use crate::settings;
+use crate::system::peer::{Peer, Process};
 
 const ROOT: Option<u32> = Some(0);
 const STRANGER: Option<u32> = Some(3_999_999_999);
@@ -58,7 +58,7 @@ fn usual_settings() -> Settings {
 async fn send(uid: Option<u32>, method: Method, path: &str, body: &str) -> (u16, HeaderMap, Value) {
     let mut request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/json");
     if let Some(uid) = uid {
-        request = request.extension(UnixPeer { pid: 1, uid, gid: uid });
+        request = request.extension(Peer::Local(Process { pid: Some(1), uid, gid: uid }));
     }
     let answer = app().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
     let (parts, body) = answer.into_parts();
@@ -143,6 +143,19 @@ async fn the_document_describes_every_call_and_points_at_nothing_that_is_missing
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     check(&document, &document);
+}
+
+#[tokio::test]
+async fn the_manual_has_every_call_and_no_other() {
+    let manual = include_str!("../../packaging/man/onedesk-api.7");
+    let mut written: Vec<String> = manual.lines().filter_map(|line| line.strip_prefix(".It Li ")).map(str::to_owned).collect();
+    let (_, _, document) = send(ROOT, Method::GET, "/v1/openapi.json", "").await;
+    let paths = document["paths"].as_object().unwrap().iter();
+    let calls = paths.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase())));
+    let mut calls: Vec<String> = calls.collect();
+    written.sort_unstable();
+    calls.sort_unstable();
+    assert_eq!(written, calls);
 }
 
 /// Every reference leads somewhere; every operation has an id and answers with a description; every path parameter is declared.

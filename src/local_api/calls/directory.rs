@@ -6,12 +6,13 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
 
+use super::actor;
 use crate::local_api::Services;
 use crate::local_api::answers::{ConnectLink, Directories, Directory};
-use crate::local_api::caller::Known;
 use crate::local_api::read::Segment;
 use crate::local_api::refusal::Refusal;
 use crate::model::TenantId;
+use crate::system::peer::Account;
 
 /// The connected directories, one for each tenant.
 #[utoipa::path(get, path = "/v1/directory", operation_id = "directories", responses((status = 200, description = "The directories.", body = Directories)))]
@@ -23,9 +24,9 @@ pub async fn list(State(services): State<Services>) -> Json<Directories> {
 #[utoipa::path(post, path = "/v1/directory", operation_id = "connect_directory", responses((status = 201, description = "The link.", body = ConnectLink)))]
 pub async fn connect(
     State(services): State<Services>,
-    Extension(known): Extension<Arc<Known>>,
+    Extension(caller): Extension<Arc<Account>>,
 ) -> Result<(StatusCode, Json<ConnectLink>), Refusal> {
-    let invitation = services.directory.invite(&known.actor).await?;
+    let invitation = services.directory.invite(&actor(&caller)).await?;
     Ok((StatusCode::CREATED, Json(invitation.into())))
 }
 
@@ -34,10 +35,10 @@ pub async fn connect(
     params(("tenant_id" = String, Path)), responses((status = 204, description = "It is removed.")))]
 pub async fn disconnect(
     State(services): State<Services>,
-    Extension(known): Extension<Arc<Known>>,
+    Extension(caller): Extension<Arc<Account>>,
     Segment(tenant): Segment<TenantId>,
 ) -> Result<StatusCode, Refusal> {
-    if services.directory.disconnect(tenant, &known.actor).await? {
+    if services.directory.disconnect(tenant, &actor(&caller)).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     let refusal = Refusal::new(StatusCode::NOT_FOUND, "directory_unknown", format!("no directory of tenant {tenant} is connected"));

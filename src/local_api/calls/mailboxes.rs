@@ -5,19 +5,19 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{StatusCode, Uri};
 
+use super::actor;
 use crate::local_api::Services;
 use crate::local_api::answers::{ConnectLink, ConnectMailbox, Mailbox, Token};
-use crate::local_api::caller::Known;
-use crate::local_api::policy::Need;
+use crate::local_api::policy::{Need, permit};
 use crate::local_api::read::{JsonBody, Segment, bad_query, query};
 use crate::local_api::refusal::Refusal;
 use crate::mailboxes::MailboxToken;
-use crate::model::{Audience, EmailAddress, Purpose, Secret};
+use crate::model::{Audience, EmailAddress, Purpose};
+use crate::oauth::xoauth2::initial_response;
+use crate::system::peer::Account;
 
 /// All connected mailboxes, by address.
 #[utoipa::path(get, path = "/v1/mailboxes", operation_id = "mailboxes", responses((status = 200, description = "The mailboxes.", body = Vec<Mailbox>)))]
@@ -30,10 +30,10 @@ pub async fn list(State(services): State<Services>) -> Json<Vec<Mailbox>> {
     responses((status = 201, description = "The link.", body = ConnectLink)))]
 pub async fn connect(
     State(services): State<Services>,
-    Extension(known): Extension<Arc<Known>>,
+    Extension(caller): Extension<Arc<Account>>,
     JsonBody(wishes): JsonBody<ConnectMailbox>,
 ) -> Result<(StatusCode, Json<ConnectLink>), Refusal> {
-    let invitation = services.mailboxes.invite(&wishes.into(), &known.actor).await?;
+    let invitation = services.mailboxes.invite(&wishes.into(), &actor(&caller)).await?;
     Ok((StatusCode::CREATED, Json(invitation.into())))
 }
 
@@ -41,20 +41,20 @@ pub async fn connect(
 ///
 /// 404 `mailbox_unknown`; 409 `needs_reauth` with the reason, or `scope_missing`; 503 `waiting` with `Retry-After`.
 #[utoipa::path(get, path = "/v1/mailboxes/{address}/token", operation_id = "token",
-    params(("address" = String, Path), ("for" = Purpose, Query, description = "What the token is to be used for.")),
+    params(("address" = String, Path), ("for" = inline(Purpose), Query, description = "What the token is to be used for.")),
     responses((status = 200, description = "The token.", body = Token)))]
 pub async fn token(
     State(services): State<Services>,
-    Extension(known): Extension<Arc<Known>>,
+    Extension(caller): Extension<Arc<Account>>,
     uri: Uri,
     Segment(address): Segment<EmailAddress>,
 ) -> Result<Response, Refusal> {
     let purpose = purpose(uri.query())?;
     if purpose.audience() == Audience::Graph {
-        known.caller.may(Need::GraphToken, &services.settings.borrow().local_api)?;
+        permit(&caller, Need::GraphToken, &services.settings.borrow().local_api)?;
     }
-    let token = services.mailboxes.token(&address, purpose, &known.actor).await?;
-    Ok(answer(&token, purpose))
+    let token = services.mailboxes.token(&address, purpose, &actor(&caller)).await?;
+    answer(&token, purpose)
 }
 
 /// Removes a mailbox and erases its grant.
@@ -62,10 +62,10 @@ pub async fn token(
     responses((status = 204, description = "It is removed.")))]
 pub async fn remove(
     State(services): State<Services>,
-    Extension(known): Extension<Arc<Known>>,
+    Extension(caller): Extension<Arc<Account>>,
     Segment(address): Segment<EmailAddress>,
 ) -> Result<StatusCode, Refusal> {
-    services.mailboxes.remove(&address, &known.actor).await?;
+    services.mailboxes.remove(&address, &actor(&caller)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -77,9 +77,10 @@ fn purpose(text: Option<&str>) -> Result<Purpose, Refusal> {
 }
 
 /// Built straight, since this is what other services ask for on every connection that they make.
-fn answer(token: &MailboxToken, purpose: Purpose) -> Response {
+fn answer(token: &MailboxToken, purpose: Purpose) -> Result<Response, Refusal> {
     let access_token = token.access.value.expose();
-    let xoauth2 = (purpose.audience() == Audience::Outlook).then(|| xoauth2(&token.user, access_token));
+    let sasl = (purpose.audience() == Audience::Outlook).then(|| initial_response(&token.user, &token.access.value)).transpose();
+    let xoauth2 = sasl.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_token", error.to_string()))?;
     let body = Token {
         access_token,
         token_type: "Bearer",
@@ -88,15 +89,9 @@ fn answer(token: &MailboxToken, purpose: Purpose) -> Response {
         xoauth2: xoauth2.as_ref().map(|line| line.expose().as_str()),
     };
     let mut json = Vec::with_capacity(3 * access_token.len() + 512);
-    match serde_json::to_writer(&mut json, &body) {
-        Ok(()) => ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-fn xoauth2(user: &str, token: &str) -> Secret<String> {
-    let message = Secret::new(format!("user={user}\u{1}auth=Bearer {token}\u{1}\u{1}"));
-    Secret::new(STANDARD.encode(message.expose()))
+    serde_json::to_writer(&mut json, &body)
+        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_token", error.to_string()))?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response())
 }
 
 #[cfg(test)]
@@ -104,7 +99,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::model::AccessToken;
+    use crate::model::{AccessToken, Secret};
 
     fn token() -> MailboxToken {
         let access = AccessToken {
@@ -122,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_mail_token_comes_with_the_line_that_a_mail_server_wants() {
-        let json = body(answer(&token(), Purpose::Imap)).await;
+        let json = body(answer(&token(), Purpose::Imap).unwrap()).await;
         assert_eq!(
             json,
             serde_json::json!({
@@ -137,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_graph_token_has_no_sasl_line() {
-        assert_eq!(body(answer(&token(), Purpose::Graph)).await["xoauth2"], serde_json::Value::Null);
+        assert_eq!(body(answer(&token(), Purpose::Graph).unwrap()).await["xoauth2"], serde_json::Value::Null);
     }
 
     #[test]
