@@ -1,3 +1,4 @@
-//! The daemon: arguments, assembly, life cycle, reload.
+//! The daemon: from arguments to a process that serves.
 
+pub mod arguments;
 pub mod lifecycle;

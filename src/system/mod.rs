@@ -13,3 +13,6 @@ pub mod peer;
 pub mod tasks;
 pub mod tls;
 pub mod watchdog;
+pub mod backoff;
+pub mod files;
+mod trust;
