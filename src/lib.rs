@@ -3,6 +3,7 @@
 mod audit;
 mod credentials;
 mod crypto;
+mod ctl;
 mod daemon;
 mod directory;
 mod flows;
@@ -16,3 +17,5 @@ mod settings;
 mod store;
 mod system;
 mod web;
+
+pub use ctl::main as onedeskctl;
