@@ -55,6 +55,20 @@ pub fn codes_in(text: &str) -> Vec<u32> {
     found.into_iter().map(|(_, code)| code).take(MOST_CODES).collect()
 }
 
+/// The value behind `label` in a description of Entra: `Trace ID: 0000aaaa-… Correlation ID: … Timestamp: 2026-09-21 10:11:12Z`.
+pub fn labelled(description: &str, label: &str) -> Option<String> {
+    let (_, rest) = description.split_once(label)?;
+    let mut words = rest.trim_start_matches([':', ' ']).split_ascii_whitespace();
+    let first = words.next()?;
+    let value = if label == TIMESTAMP { format!("{first} {}", words.next()?) } else { first.to_owned() };
+    (value.len() <= 100).then_some(value)
+}
+
+/// Two words: the date and the time.
+pub const TIMESTAMP: &str = "Timestamp";
+pub const TRACE_ID: &str = "Trace ID";
+pub const CORRELATION_ID: &str = "Correlation ID";
+
 /// A number of four to eight digits after at most a few marks.
 fn number_at(text: &str) -> Option<u32> {
     let marks = text.bytes().take(4).take_while(|byte| b" :-=\"'".contains(byte)).count();
