@@ -12,7 +12,7 @@ mod leases;
 mod reseal;
 mod schema;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};
