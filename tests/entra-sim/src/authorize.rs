@@ -37,7 +37,11 @@ pub(crate) fn authorize(sim: &Sim, version: Version, segment: &str, exchange: &E
     }
     let silent = exchange.param("prompt") == Some("none");
     let Some(upn) = exchange.param("sim_user").map(str::to_owned).or_else(|| world.behaviour.signed_in.clone()) else {
-        return if silent { back.failure(&Failure::new(50_058)) } else { page::choose_user(&app, exchange, world.directory.users().collect()) };
+        return if silent {
+            back.failure(&Failure::new(50_058))
+        } else {
+            page::choose_user(&app, exchange, world.directory.users().collect())
+        };
     };
     let member = match world.directory.member(&upn, &segment) {
         Ok(member) => member,
@@ -54,7 +58,9 @@ pub(crate) fn authorize(sim: &Sim, version: Version, segment: &str, exchange: &E
         segment,
         client_id: app.client_id.clone(),
         redirect_uri: redirect_uri.clone(),
-        challenge: exchange.param("code_challenge").map(|challenge| (challenge.to_owned(), exchange.param("code_challenge_method").unwrap_or("plain").to_owned())),
+        challenge: exchange
+            .param("code_challenge")
+            .map(|challenge| (challenge.to_owned(), exchange.param("code_challenge_method").unwrap_or("plain").to_owned())),
         nonce: exchange.param("nonce").map(str::to_owned),
         scope: exchange.param("scope").unwrap_or_default().to_owned(),
         resource: exchange.param("resource").map(str::to_owned),
@@ -142,10 +148,8 @@ fn check_request(sim: &Sim, version: Version, exchange: &Exchange) -> Result<Sco
         (None | Some("login" | "select_account" | "consent" | "none"), _) | (Some("admin_consent"), Version::V1) => {}
         (Some(other), _) => return Err(Failure::about(90_023, &format!("unsupported prompt value '{other}'"))),
     }
-    if let Some(challenge) = exchange.param("code_challenge") {
-        if !(43..=128).contains(&challenge.len()) {
-            return Err(Failure::new(501_491));
-        }
+    if exchange.param("code_challenge").is_some_and(|challenge| !(43..=128).contains(&challenge.len())) {
+        return Err(Failure::new(501_491));
     }
     let resource = exchange.param("resource");
     match version {
@@ -216,7 +220,8 @@ pub(crate) fn logout(sim: &Sim, segment: &str, exchange: &Exchange) -> Reply {
     if let Err(failure) = world.directory.segment(segment) {
         return page::failure(&failure, sim.clock.now());
     }
-    let target = exchange.param("post_logout_redirect_uri").filter(|uri| world.directory.apps.iter().any(|app| app.accepts_post_logout(uri)));
+    let target =
+        exchange.param("post_logout_redirect_uri").filter(|uri| world.directory.apps.iter().any(|app| app.accepts_post_logout(uri)));
     let Some(mut url) = target.and_then(|uri| Url::parse(uri).ok()) else {
         return page::signed_out();
     };

@@ -47,7 +47,11 @@ pub(crate) struct Member {
 impl Member {
     /// The UPN in this tenant: that of a guest carries `#EXT#`.
     pub(crate) fn upn(&self) -> String {
-        if self.guest { format!("{}#EXT#@{}.onmicrosoft.com", self.user.upn.replace('@', "_"), &self.tenant[..8]) } else { self.user.upn.clone() }
+        if self.guest {
+            format!("{}#EXT#@{}.onmicrosoft.com", self.user.upn.replace('@', "_"), &self.tenant[..8])
+        } else {
+            self.user.upn.clone()
+        }
     }
 }
 
@@ -137,7 +141,9 @@ impl App {
     }
 
     pub(crate) fn accepts_post_logout(&self, uri: &str) -> bool {
-        self.post_logout_uris.is_empty() || self.post_logout_uris.iter().any(|registered| registered == uri) || self.redirect_uris.iter().any(|registered| registered == uri)
+        self.post_logout_uris.is_empty()
+            || self.post_logout_uris.iter().any(|registered| registered == uri)
+            || self.redirect_uris.iter().any(|registered| registered == uri)
     }
 }
 
@@ -165,7 +171,8 @@ mod tests {
     fn a_guest_has_another_object_id_and_strangers_are_refused() {
         let directory = directory();
         let partner = Segment::Tenant(PARTNER_TENANT.into());
-        let (home, away) = (directory.member("bob@example.test", &Segment::Common).unwrap(), directory.member("bob@example.test", &partner).unwrap());
+        let (home, away) =
+            (directory.member("bob@example.test", &Segment::Common).unwrap(), directory.member("bob@example.test", &partner).unwrap());
         assert_ne!(home.oid, away.oid);
         assert!(away.guest && away.upn().contains("#EXT#"));
         assert_eq!(directory.member("ann@example.test", &partner).unwrap_err().code, 50_020);

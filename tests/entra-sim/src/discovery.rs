@@ -49,8 +49,23 @@ pub(crate) fn document(version: Version, authority: &str, segment: &Segment) -> 
             document["response_types_supported"] = json!(["code", "id_token", "code id_token", "token id_token", "token"]);
             document["scopes_supported"] = json!(["openid"]);
             document["claims_supported"] = json!([
-                "sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host", "aud", "exp",
-                "iat", "auth_time", "acr", "amr", "nonce", "email", "given_name", "family_name", "nickname"
+                "sub",
+                "iss",
+                "cloud_instance_name",
+                "cloud_instance_host_name",
+                "cloud_graph_host_name",
+                "msgraph_host",
+                "aud",
+                "exp",
+                "iat",
+                "auth_time",
+                "acr",
+                "amr",
+                "nonce",
+                "email",
+                "given_name",
+                "family_name",
+                "nickname"
             ]);
             document["microsoft_multi_refresh_token"] = true.into();
             document["check_session_iframe"] = format!("{authority}/{path}/oauth2/checksession").into();
@@ -60,8 +75,25 @@ pub(crate) fn document(version: Version, authority: &str, segment: &Segment) -> 
             document["response_types_supported"] = json!(["code", "id_token", "code id_token", "id_token token"]);
             document["scopes_supported"] = json!(["openid", "profile", "email", "offline_access"]);
             document["claims_supported"] = json!([
-                "sub", "iss", "cloud_instance_name", "cloud_instance_host_name", "cloud_graph_host_name", "msgraph_host", "aud", "exp",
-                "iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"
+                "sub",
+                "iss",
+                "cloud_instance_name",
+                "cloud_instance_host_name",
+                "cloud_graph_host_name",
+                "msgraph_host",
+                "aud",
+                "exp",
+                "iat",
+                "auth_time",
+                "acr",
+                "nonce",
+                "preferred_username",
+                "name",
+                "tid",
+                "ver",
+                "at_hash",
+                "c_hash",
+                "email"
             ]);
             document["request_uri_parameter_supported"] = false.into();
             document["device_authorization_endpoint"] = format!("{authority}/{path}/oauth2/v2.0/devicecode").into();

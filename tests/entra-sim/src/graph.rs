@@ -34,7 +34,8 @@ pub(crate) fn answer(sim: &Sim, path: &[&str], exchange: &Exchange) -> Reply {
 }
 
 fn authorized(sim: &Sim, exchange: &Exchange) -> Result<AccessToken, Reply> {
-    let refuse = |message: &str| Err(error(401, "InvalidAuthenticationToken", message, exchange).with("www-authenticate", "Bearer realm=\"\""));
+    let refuse =
+        |message: &str| Err(error(401, "InvalidAuthenticationToken", message, exchange).with("www-authenticate", "Bearer realm=\"\""));
     if exchange.param("access_token").is_some() {
         sim.world().notebook.violation("token-in-url", &exchange.path, "an access token in the query");
     }
@@ -72,8 +73,10 @@ fn groups(sim: &Sim, exchange: &Exchange, token: &AccessToken) -> Reply {
     with_member(sim, exchange, token, |member| {
         let groups = &member.user.groups;
         let page = groups.iter().skip(skip).take(size);
-        let page = page.map(|id| json!({"@odata.type": "#microsoft.graph.group", "id": id, "displayName": format!("Group {}", &id[id.len() - 4..])}));
-        let mut body = json!({"@odata.context": format!("{}/v1.0/$metadata#directoryObjects", sim.authority), "value": page.collect::<Vec<_>>()});
+        let page = page
+            .map(|id| json!({"@odata.type": "#microsoft.graph.group", "id": id, "displayName": format!("Group {}", &id[id.len() - 4..])}));
+        let mut body =
+            json!({"@odata.context": format!("{}/v1.0/$metadata#directoryObjects", sim.authority), "value": page.collect::<Vec<_>>()});
         if skip + size < groups.len() {
             let next = format!("{}/v1.0/me/transitiveMemberOf?$select=id&$top={size}&$skiptoken={}", sim.authority, skip + size);
             body["@odata.nextLink"] = next.into();

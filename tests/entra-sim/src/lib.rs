@@ -44,8 +44,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub use config::{
-    App, AppSecret, Behaviour, CLIENT_ID, Config, EXPIRED_SECRET, Guest, PARTNER_TENANT, PERSONAL_TENANT, REDIRECT_PATHS, RefreshPolicy, SECOND_SECRET,
-    SECRET, TENANT, Tenant, User,
+    App, AppSecret, Behaviour, CLIENT_ID, Config, EXPIRED_SECRET, Guest, PARTNER_TENANT, PERSONAL_TENANT, REDIRECT_PATHS, RefreshPolicy,
+    SECOND_SECRET, SECRET, TENANT, Tenant, User,
 };
 pub use fault::{Endpoint, Fault, IdTokenFlaw, Problem};
 pub use observe::{Counters, RequestRecord, Violation};

@@ -10,9 +10,11 @@ use crate::problem::Failure;
 pub(crate) fn choose_user(app: &App, exchange: &Exchange, mut users: Vec<&User>) -> Reply {
     let hint = exchange.param("login_hint").unwrap_or_default().to_lowercase();
     users.sort_by_key(|user| user.upn.to_lowercase() != hint);
-    let hidden = exchange.query.iter().chain(&exchange.form).map(|(name, value)| {
-        format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escape(name), escape(value))
-    });
+    let hidden = exchange
+        .query
+        .iter()
+        .chain(&exchange.form)
+        .map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escape(name), escape(value)));
     let buttons = users.iter().map(|user| {
         let (upn, name) = (escape(&user.upn), escape(&user.name));
         format!("<button name=\"sim_user\" value=\"{upn}\"><b>{name}</b><br>{upn}</button>\n")

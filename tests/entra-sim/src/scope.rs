@@ -128,7 +128,9 @@ pub(crate) fn resource(named: &str, own: &str) -> Option<&'static str> {
     let host = named.strip_prefix("https://")?;
     match host {
         "graph.microsoft.com" | "graph.microsoft.us" | "dod-graph.microsoft.us" | "microsoftgraph.chinacloudapi.cn" => Some(GRAPH),
-        "outlook.office.com" | "outlook.office365.com" | "outlook.office365.us" | "outlook-dod.office365.us" | "partner.outlook.cn" => Some(OUTLOOK),
+        "outlook.office.com" | "outlook.office365.com" | "outlook.office365.us" | "outlook-dod.office365.us" | "partner.outlook.cn" => {
+            Some(OUTLOOK)
+        }
         _ => None,
     }
 }

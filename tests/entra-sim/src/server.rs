@@ -124,7 +124,8 @@ impl<'a> Visit<'a> {
     }
 
     fn note(&self, exchange: &Exchange, status: u16, code: Option<u32>) {
-        let headers = exchange.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let headers =
+            exchange.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let record = RequestRecord {
             at: self.sim.clock.now(),
             endpoint: self.endpoint,

@@ -47,7 +47,11 @@ impl TokenRequest<'_> {
         let correlation = self.exchange.header("client-request-id").map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
         let body = failure.body(self.sim.clock.now(), &correlation, &self.sim.authority);
         let reply = Reply::json(failure.status, &body).coded(failure.code);
-        if failure.status == 401 && self.exchange.basic().is_some() { reply.with("www-authenticate", "Basic realm=\"entra-sim\"") } else { reply }
+        if failure.status == 401 && self.exchange.basic().is_some() {
+            reply.with("www-authenticate", "Basic realm=\"entra-sim\"")
+        } else {
+            reply
+        }
     }
 
     fn grant(&self, segment: &str) -> Result<Granted, Failure> {
