@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::config::{AppSecret, Behaviour, User};
+use crate::config::{Behaviour, User};
 use crate::exchange::{Exchange, Reply};
 use crate::fault::{Endpoint, Fault};
 use crate::script;
@@ -16,7 +16,7 @@ struct FaultOrder {
     fault: Fault,
     #[serde(default)]
     at: Endpoint,
-    /// Absent: once. `null` cannot be told apart; use `DELETE /_sim/faults` to end a long one.
+    /// 4294967295 means until `DELETE /_sim/faults`.
     #[serde(default = "once")]
     times: u32,
 }
@@ -25,8 +25,8 @@ struct FaultOrder {
 #[serde(deny_unknown_fields)]
 struct SecretOrder {
     client_id: String,
-    #[serde(flatten)]
-    secret: AppSecret,
+    value: String,
+    expires_at: i64,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +105,9 @@ fn order(sim: &Sim, exchange: &Exchange) -> Result<Value, String> {
         }
         ("POST", "secrets") => {
             let order = read::<SecretOrder>(exchange)?;
-            script::set_secret(sim, &order.client_id, order.secret).then(|| json!({"ok": true})).ok_or_else(|| "no such app".into())
+            script::set_secret(sim, &order.client_id, &order.value, order.expires_at)
+                .then(|| json!({"ok": true}))
+                .ok_or_else(|| "no such app".into())
         }
         ("DELETE", "secrets") => {
             let order = read::<RemoveSecret>(exchange)?;

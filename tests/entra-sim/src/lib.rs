@@ -174,8 +174,7 @@ impl Simulator {
 
     /// Adds a secret to an app that expires at `expires_at` (seconds since the epoch). `false`: no such app.
     pub fn set_secret(&self, client_id: &str, value: &str, expires_at: i64) -> bool {
-        let key_id = uuid::Uuid::new_v4().to_string();
-        script::set_secret(&self.sim, client_id, AppSecret { key_id, value: value.into(), name: "added".into(), expires_at })
+        script::set_secret(&self.sim, client_id, value, expires_at)
     }
 
     /// Deletes a secret of an app. `false`: no such app or secret.

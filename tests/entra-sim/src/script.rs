@@ -8,7 +8,8 @@ use crate::scope::Scopes;
 use crate::state::{Grant, RefreshToken, Sim};
 
 /// Adds a secret to an app, or replaces the one with the same value. `false`: no such app.
-pub(crate) fn set_secret(sim: &Sim, client_id: &str, secret: AppSecret) -> bool {
+pub(crate) fn set_secret(sim: &Sim, client_id: &str, value: &str, expires_at: i64) -> bool {
+    let secret = AppSecret { key_id: Uuid::new_v4().to_string(), value: value.into(), name: "added".into(), expires_at };
     let mut world = sim.world();
     let Some(app) = world.directory.app_mut(client_id) else { return false };
     app.secrets.retain(|known| known.value != secret.value);

@@ -268,7 +268,7 @@ fn another_process_scripts_it_by_json() {
     assert_eq!(tokens.json()["expires_in"], 60);
     let access = order(&simulator, "POST", "/_sim/introspect", &json!({"token": text(&tokens, "access_token")}).to_string());
     assert_eq!(access.json()["upn"], "ann@example.test");
-    let secret = format!(r#"{{"client_id":"{CLIENT_ID}","key_id":"k","value":"v","name":"n","expires_at":1}}"#);
+    let secret = format!(r#"{{"client_id":"{CLIENT_ID}","value":"v","expires_at":1}}"#);
     assert_eq!(order(&simulator, "POST", "/_sim/secrets", &secret).status, 200);
     assert_eq!(order(&simulator, "GET", "/_sim/violations", "").json(), json!([]));
     assert_eq!(order(&simulator, "GET", "/_sim/requests", "").json().as_array().unwrap().len(), 2);
