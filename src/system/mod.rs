@@ -12,6 +12,7 @@ pub mod notify;
 pub mod peer;
 pub mod tasks;
 pub mod tls;
+pub mod watch;
 pub mod watchdog;
 pub mod backoff;
 pub mod files;
