@@ -2,3 +2,6 @@
 
 pub mod arguments;
 pub mod lifecycle;
+
+#[cfg(test)]
+mod man_page;
