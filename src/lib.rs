@@ -6,6 +6,8 @@ mod crypto;
 mod ctl;
 mod daemon;
 mod directory;
+mod flows;
+mod grants;
 mod health;
 mod local_api;
 mod mailboxes;
@@ -14,5 +16,6 @@ mod oauth;
 mod settings;
 mod store;
 mod system;
+mod web;
 
 pub use ctl::main as onedeskctl;

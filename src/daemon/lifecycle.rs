@@ -59,7 +59,7 @@ impl ReloadRequests {
     pub async fn next(&mut self) {
         if self.0.recv().await.is_none() {
             // The signal driver ends with the runtime alone.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

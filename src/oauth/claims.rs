@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap()
     }
 
@@ -175,7 +175,7 @@ mod tests {
             (json!(null), false),
             (json!([true]), false),
         ] {
-            assert_eq!(Claims::edov_of(&map(json!({"xms_edov": value}))), expected, "{value}");
+            assert_eq!(Claims::edov_of(&map(&json!({"xms_edov": value}))), expected, "{value}");
         }
         assert!(!Claims::edov_of(&Map::new()));
     }
@@ -193,7 +193,7 @@ mod tests {
             (json!({"hasgroups": true}), Groups::Overage),
             (json!({"hasgroups": "true"}), Groups::Overage),
         ] {
-            assert_eq!(Claims::groups_of(&map(raw.clone())), expected, "{raw}");
+            assert_eq!(Claims::groups_of(&map(&raw)), expected, "{raw}");
         }
     }
 

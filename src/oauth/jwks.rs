@@ -117,7 +117,7 @@ mod tests {
         URL_SAFE_NO_PAD.encode(vec![0xff; bits / 8])
     }
 
-    fn usable(key: Value) -> bool {
+    fn usable(key: &Value) -> bool {
         KeySet::parse(json!({"keys": [key]}).to_string().as_bytes()).is_ok()
     }
 
@@ -149,7 +149,7 @@ mod tests {
             (json!({"kty": "EC", "crv": "secp256k1", "x": coordinate, "y": coordinate}), false),
             (json!("RSA"), false),
         ] {
-            assert_eq!(usable(key.clone()), expected, "{key:.100}");
+            assert_eq!(usable(&key), expected, "{key:.100}");
         }
     }
 

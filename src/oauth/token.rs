@@ -73,7 +73,7 @@ pub struct TokenError {
     /// What to tell people.
     pub problem: Problem,
     /// What the provider said, for the page and the journal.
-    pub provider: ProviderError,
+    pub provider: Box<ProviderError>,
 }
 
 /// What a failure means for the grant and for the next attempt (entra.md 3.2, mail.md 3.4).

@@ -11,8 +11,12 @@ use crate::system::http::Outbound;
 
 /// A token endpoint that keeps what it was asked.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(BTreeMap<String, String>, Option<String>)>>>);
+struct Seen(Arc<Mutex<Vec<Asked>>>);
 
+/// The form and the header `Authorization`.
+type Asked = (BTreeMap<String, String>, Option<String>);
+
+#[expect(clippy::disallowed_methods, reason = "the far side is no task of the product")]
 async fn endpoint(status: StatusCode, body: &'static str) -> (String, Seen) {
     let seen = Seen::default();
     let answer = move |State(seen): State<Seen>, headers: HeaderMap, Form(form): Form<BTreeMap<String, String>>| async move {
@@ -23,7 +27,7 @@ async fn endpoint(status: StatusCode, body: &'static str) -> (String, Seen) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/token", listener.local_addr().unwrap());
     let router = Router::new().route("/token", post(answer)).with_state(seen.clone());
-    drop(tokio::task::spawn(async move { axum::serve(listener, router).await.unwrap() }));
+    drop(tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }));
     (url, seen)
 }
 

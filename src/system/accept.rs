@@ -151,11 +151,16 @@ impl Client {
         match (incoming, tls) {
             (Incoming::Unix(stream), _) => converse(stream, peer, service, patience, stop).await,
             (Incoming::Tcp(stream), None) => converse(stream, peer, service, patience, stop).await,
-            (Incoming::Tcp(stream), Some(tls)) => match timeout(patience.head, tls.accept(stream)).await {
-                Ok(Ok(stream)) => converse(stream, peer, service, patience, stop).await,
-                Ok(Err(error)) => log::debug!(ONEDESK_CAUSE = error.to_string().as_str(); "a TLS handshake failed"),
-                Err(_) => log::debug!("a TLS handshake took too long"),
-            },
+            (Incoming::Tcp(stream), Some(tls)) => {
+                let handshake = timeout(patience.head, tls.accept(stream));
+                match stop.run_until_cancelled(handshake).await {
+                    Some(Ok(Ok(stream))) => converse(stream, peer, service, patience, stop).await,
+                    Some(Ok(Err(error))) => log::debug!(ONEDESK_CAUSE = error.to_string().as_str(); "a TLS handshake failed"),
+                    Some(Err(_)) => log::debug!("a TLS handshake took too long"),
+                    // Nothing was asked yet, so the soft stop owes no answer.
+                    None => {}
+                }
+            }
         }
     }
 }

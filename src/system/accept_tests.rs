@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::system::tls::{Certificate, tests as tls};
 
 const SOON: Duration = Duration::from_secs(5);
 const ROOMY: Bounds = Bounds { connections: 64, per_user: 64, root: 64 };
@@ -171,4 +172,22 @@ async fn a_head_beyond_the_bound_is_refused() {
     let (_, read) = tokio::join!(write, timeout(SOON, reader.read_exact(&mut start)));
     read.unwrap().unwrap();
     assert_eq!(&start, b"HTTP/1.1 431");
+}
+
+#[tokio::test]
+async fn a_door_with_a_certificate_speaks_tls_and_hangs_up_on_silent_clients() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key, anchor) = tls::made();
+    let certificate = Certificate::load(&tls::write(folder.path(), &certificate, &key)).unwrap();
+    let (listener, address) = tcp().await;
+    let tasks = Tasks::new();
+    let patience = Patience { head: Duration::from_secs(1), ..Patience::default() };
+    serve(&tasks, Door { tls: Some(certificate.acceptor().unwrap()), patience, ..door(listener, hello()) });
+
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = tls::trusting(&anchor).connect(tls::localhost(), stream).await.unwrap();
+    let answer = ask(&mut stream, LAST_GET).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+    assert_eq!(rest(&mut silent).await, "");
 }

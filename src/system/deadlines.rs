@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub struct Patience {
     /// Between two requests. Longer than common proxies keep a connection (60 s), so that they close it, not we.
     pub idle: Duration,
-    /// From the first byte of a request to the end of its head.
+    /// From the first byte of a request to the end of its head. Shorter than the drain, so that no half request outlives it.
     pub head: Duration,
     /// Without taking a byte of an answer.
     pub write: Duration,
@@ -29,7 +29,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { idle: seconds(75), head: seconds(10), write: seconds(30), request: seconds(30) }
+        Self { idle: seconds(75), head: seconds(8), write: seconds(30), request: seconds(30) }
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
         };
         let read = async { while server.read(&mut [0; 8]).await.unwrap() > 0 {} };
         tokio::select! { () = drip => {}, () = read => {} }
-        assert_eq!(began.elapsed().as_secs(), 10);
+        assert_eq!(began.elapsed().as_secs(), 8);
     }
 
     #[tokio::test(start_paused = true)]

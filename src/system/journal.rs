@@ -25,7 +25,9 @@ pub fn install(level: LevelFilter, clock: Clock) -> Result<(), log::SetLoggerErr
     set_level(level);
     panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
-        log::error!(ONEDESK_PANIC_AT = at.as_str(); "panic: {}", panic.payload_as_str().unwrap_or("no words"));
+        let payload = panic.payload();
+        let words = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        log::error!(ONEDESK_PANIC_AT = at.as_str(); "panic: {}", words.unwrap_or("without words"));
     }));
     Ok(())
 }

@@ -96,49 +96,53 @@ impl Hint for Error {
 
 /// Hands out listeners by name at the start.
 pub struct Listeners<'a> {
-    inherited: Inherited,
+    inherited: Vec<(String, OwnedFd)>,
     notifier: &'a Notifier,
 }
 
 impl<'a> Listeners<'a> {
-    /// Begins with what the service manager passed.
-    pub fn new(inherited: Inherited, notifier: &'a Notifier) -> Self {
-        Self { inherited, notifier }
+    /// Keeps of what the service manager passed those that listen where the settings want a listener of that name. The others
+    /// are closed and forgotten first, before anything binds: the settings stay true, and two addresses can be exchanged.
+    pub fn new(inherited: Inherited, wanted: &[(&str, &Address)], notifier: &'a Notifier) -> Self {
+        let (kept, strangers): (Vec<_>, Vec<_>) = inherited
+            .0
+            .into_iter()
+            .partition(|(given, descriptor)| wanted.iter().any(|(name, address)| given == name && listens_at(descriptor, address)));
+        for (name, _) in &strangers {
+            log::info!(ONEDESK_LISTENER = name.as_str(); "closed an inherited listener that is not where the settings want one");
+            notifier.forget(name);
+        }
+        if !strangers.is_empty() {
+            drop(strangers);
+            // The manager holds copies; until it lets go, their addresses are in use.
+            notifier.settle();
+        }
+        Self { inherited: kept, notifier }
     }
 
-    /// The listener `name` at `address`: the inherited one of that name if it is there, else a new one, which the service
-    /// manager keeps from now on. An inherited one at another address is closed and forgotten: the settings stay true.
+    /// The listener `name` at `address`: the inherited one if it is there, else a new one. The service manager keeps it over
+    /// a restart from now on.
     ///
     /// # Errors
     /// See [`Error`]; each has a hint.
     pub fn open(&mut self, name: &str, address: &Address, access: Access<'_>) -> Result<Listener, Error> {
-        let (ours, rest): (Vec<_>, Vec<_>) = self.inherited.0.drain(..).partition(|(given, _)| given == name);
-        self.inherited.0 = rest;
-        let given = ours.len();
-        if let Some((_, descriptor)) = ours.into_iter().find(|(_, descriptor)| listens_at(descriptor, address)) {
-            return adopt(descriptor, address).map_err(|error| Error::Other(address.clone(), error));
-        }
-        if given > 0 {
-            log::info!(ONEDESK_LISTENER = name, ONEDESK_ADDRESS = show(address).as_str(); "an inherited listener is not at the address that is set, closed it");
-            self.notifier.forget(name);
-        }
-        let listener = match address {
-            Address::Tcp(tcp) => bind_tcp(*tcp).map(Listener::Tcp).map_err(|error| judged(error, address))?,
-            Address::Unix(path) => Listener::Unix(bind_unix(path, access)?),
+        let inherited = self.inherited.iter().position(|(given, descriptor)| given == name && listens_at(descriptor, address));
+        let listener = match inherited {
+            Some(index) => {
+                let (_, descriptor) = self.inherited.swap_remove(index);
+                adopt(descriptor, address).map_err(|error| Error::Other(address.clone(), error))?
+            }
+            None => match address {
+                Address::Tcp(tcp) => Listener::Tcp(bind_tcp(*tcp).map_err(|error| judged(error, address))?),
+                Address::Unix(path) => Listener::Unix(bind_unix(path, access)?),
+            },
         };
+        // One that it has already is kept once.
         match &listener {
             Listener::Tcp(tcp) => self.notifier.store(name, tcp),
             Listener::Unix(unix) => self.notifier.store(name, unix),
         }
         Ok(listener)
-    }
-
-    /// Closes and forgets what nobody asked for: listeners of settings that are gone.
-    pub fn finish(self) {
-        for (name, _) in &self.inherited.0 {
-            log::info!(ONEDESK_LISTENER = name.as_str(); "closed an inherited listener that nothing uses");
-            self.notifier.forget(name);
-        }
     }
 }
 
@@ -264,7 +268,7 @@ mod tests {
     const EVERYBODY: Access<'_> = Access::Everybody;
 
     fn open(given: Vec<(String, OwnedFd)>, address: &Address, access: Access<'_>) -> Result<Listener, Error> {
-        Listeners::new(Inherited(given), &Notifier::default()).open("http", address, access)
+        Listeners::new(Inherited(given), &[("http", address)], &Notifier::default()).open("http", address, access)
     }
 
     fn any_port() -> Address {
@@ -295,9 +299,23 @@ mod tests {
     async fn an_inherited_descriptor_of_another_name_or_kind_is_not_used() {
         let kept = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Address::Tcp(kept.local_addr().unwrap());
-        assert!(matches!(open(vec![("metrics".to_owned(), kept.into())], &address, EVERYBODY), Ok(_) | Err(Error::InUse(_))));
+        let notifier = Notifier::default();
+        let given = vec![("metrics".to_owned(), kept.into())];
+        let mut listeners = Listeners::new(Inherited(given), &[("http", &any_port()), ("metrics", &address)], &notifier);
+        assert!(matches!(listeners.open("http", &address, EVERYBODY), Err(Error::InUse(_))));
+        assert!(listeners.open("metrics", &address, EVERYBODY).is_ok());
         let datagram = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(open(vec![("http".to_owned(), datagram.into())], &any_port(), EVERYBODY).is_ok());
+    }
+
+    #[tokio::test]
+    async fn two_listeners_can_exchange_their_addresses() {
+        let kept = ["http", "metrics"].map(|name| (name, std::net::TcpListener::bind("127.0.0.1:0").unwrap()));
+        let [http, metrics] = [&kept[1].1, &kept[0].1].map(|listener| Address::Tcp(listener.local_addr().unwrap()));
+        let given = kept.into_iter().map(|(name, listener)| (name.to_owned(), listener.into())).collect();
+        let notifier = Notifier::default();
+        let mut listeners = Listeners::new(Inherited(given), &[("http", &http), ("metrics", &metrics)], &notifier);
+        assert!(listeners.open("http", &http, EVERYBODY).is_ok() && listeners.open("metrics", &metrics, EVERYBODY).is_ok());
     }
 
     #[tokio::test]

@@ -1,16 +1,19 @@
 //! [`Notifier`]: what we tell the service manager (sd_notify(3)), and the descriptors that it keeps for us over a restart.
 
 use std::ffi::OsString;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read as _};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
 use nix::time::{ClockId, clock_gettime};
+
+/// A manager that takes longer is busy; what we told it is not lost.
+const HEARD_IN: Duration = Duration::from_secs(2);
 
 /// The way to the service manager. Without one (`NOTIFY_SOCKET` absent) every call does nothing. Cheap to clone.
 ///
@@ -36,7 +39,7 @@ impl Notifier {
     }
 
     /// A line to `address`: a path, or `@name` for an abstract one.
-    fn to(address: OsString, watchdog: Option<Duration>) -> io::Result<Self> {
+    pub(in crate::system) fn to(address: OsString, watchdog: Option<Duration>) -> io::Result<Self> {
         let address = match address.as_bytes() {
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
             _ => SocketAddr::from_pathname(OsString::from_vec(address.into_vec()))?,
@@ -90,6 +93,21 @@ impl Notifier {
     /// Makes the service manager forget the listeners of that name.
     pub fn forget(&self, name: &str) {
         self.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}\n"), &[]);
+    }
+
+    /// Waits until the service manager has heard everything so far (`BARRIER=1`, sd_notify(3)), at most [`HEARD_IN`].
+    pub fn settle(&self) {
+        if self.0.is_none() {
+            return;
+        }
+        // The manager closes its end when it comes to this message; our end then reads the end of the stream.
+        let Ok((mut ours, theirs)) = UnixStream::pair() else { return };
+        self.send("BARRIER=1", &[theirs.as_fd()]);
+        drop(theirs);
+        let heard = ours.set_read_timeout(Some(HEARD_IN)).and_then(|()| ours.read(&mut [0]));
+        if let Err(error) = heard {
+            log::debug!(ONEDESK_CAUSE = error.to_string().as_str(); "the service manager did not confirm what it was told");
+        }
     }
 
     fn send(&self, message: &str, descriptors: &[BorrowedFd<'_>]) {
@@ -176,23 +194,43 @@ mod tests {
         assert!(time.is_some_and(|time| time > 0), "{message}");
     }
 
-    #[test]
-    fn a_stored_listener_travels_with_its_name() {
-        let (manager, notifier, _folder) = line();
-        notifier.store("http", &TcpListener::bind("127.0.0.1:0").unwrap());
-
+    /// The next message and the descriptors that came with it.
+    fn received(manager: &UnixDatagram) -> (String, Vec<std::os::fd::RawFd>) {
         let mut text = [0; 512];
         let mut room = nix::cmsg_space!([std::os::fd::RawFd; 1]);
         let mut slices = [IoSliceMut::new(&mut text)];
         let message = recvmsg::<UnixAddr>(manager.as_raw_fd(), &mut slices, Some(&mut room), MsgFlags::empty()).unwrap();
-        let count: usize = message
-            .cmsgs()
-            .unwrap()
-            .map(|control| if let ControlMessageOwned::ScmRights(descriptors) = control { descriptors.len() } else { 0 })
-            .sum();
-        assert_eq!(count, 1);
+        let rights = |control| if let ControlMessageOwned::ScmRights(descriptors) = control { descriptors } else { Vec::new() };
+        let descriptors = message.cmsgs().unwrap().flat_map(rights).collect();
         let length = message.bytes;
-        assert_eq!(&text[..length], b"FDSTORE=1\nFDNAME=http\n");
+        (String::from_utf8(text[..length].to_vec()).unwrap(), descriptors)
+    }
+
+    #[test]
+    fn a_stored_listener_travels_with_its_name() {
+        let (manager, notifier, _folder) = line();
+        notifier.store("http", &TcpListener::bind("127.0.0.1:0").unwrap());
+        let (message, descriptors) = received(&manager);
+        assert_eq!((message.as_str(), descriptors.len()), ("FDSTORE=1\nFDNAME=http\n", 1));
+    }
+
+    #[test]
+    fn settling_waits_until_the_manager_has_come_to_the_barrier() {
+        let (manager, notifier, _folder) = line();
+        let (settled, order) = std::sync::mpsc::channel();
+        let waiting = std::thread::spawn({
+            let settled = settled.clone();
+            move || {
+                notifier.settle();
+                settled.send("settled").unwrap();
+            }
+        });
+        let (message, descriptors) = received(&manager);
+        assert_eq!((message.as_str(), descriptors.len()), ("BARRIER=1", 1));
+        settled.send("heard").unwrap();
+        nix::unistd::close(descriptors[0]).unwrap();
+        waiting.join().unwrap();
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["heard", "settled"]);
     }
 
     #[test]

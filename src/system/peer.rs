@@ -94,7 +94,12 @@ const MOST: usize = 1024;
 /// The user database (NSS), with a short memory.
 #[derive(Default)]
 pub struct Accounts {
-    known: RwLock<HashMap<(u32, u32), (Instant, Arc<Account>)>>,
+    known: RwLock<HashMap<(u32, u32), Known>>,
+}
+
+struct Known {
+    since: Instant,
+    account: Arc<Account>,
 }
 
 impl Accounts {
@@ -111,13 +116,13 @@ impl Accounts {
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(key, (Instant::now(), Arc::clone(&account)));
+        known.insert(key, Known { since: Instant::now(), account: Arc::clone(&account) });
         account
     }
 
     fn fresh(&self, key: (u32, u32)) -> Option<Arc<Account>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(&key).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, account)| Arc::clone(account))
+        known.get(&key).filter(|known| known.since.elapsed() < FRESH).map(|known| Arc::clone(&known.account))
     }
 }
 

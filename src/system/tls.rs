@@ -134,27 +134,27 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::system) mod tests {
     use super::*;
     use rcgen::{CertifiedKey as Generated, generate_simple_self_signed};
     use rustls_pki_types::ServerName;
     use std::path::Path;
     use tokio::io::duplex;
 
-    fn made() -> (String, String, CertificateDer<'static>) {
+    pub(in crate::system) fn made() -> (String, String, CertificateDer<'static>) {
         let Generated { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         (cert.pem(), signing_key.serialize_pem(), cert.der().clone())
     }
 
-    fn write(folder: &Path, certificate: &str, key: &str) -> TlsFiles {
+    pub(in crate::system) fn write(folder: &Path, certificate: &str, key: &str) -> TlsFiles {
         let files = TlsFiles { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
         std::fs::write(&files.certificate, certificate).unwrap();
         std::fs::write(&files.key, key).unwrap();
         files
     }
 
-    /// Whether a client that trusts `anchor` alone gets through the handshake.
-    async fn trusted_with(acceptor: &TlsAcceptor, anchor: &CertificateDer<'static>) -> bool {
+    /// A client that trusts `anchor` alone.
+    pub(in crate::system) fn trusting(anchor: &CertificateDer<'static>) -> tokio_rustls::TlsConnector {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(anchor.clone()).unwrap();
         let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -162,10 +162,18 @@ mod tests {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
+        tokio_rustls::TlsConnector::from(Arc::new(config))
+    }
+
+    pub(in crate::system) fn localhost() -> ServerName<'static> {
+        ServerName::try_from("localhost").unwrap()
+    }
+
+    /// Whether a client that trusts `anchor` alone gets through the handshake.
+    async fn trusted_with(acceptor: &TlsAcceptor, anchor: &CertificateDer<'static>) -> bool {
         let (client, server) = duplex(64 * 1024);
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let name = ServerName::try_from("localhost").unwrap();
-        let (connected, _accepted) = tokio::join!(connector.connect(name, client), acceptor.accept(server));
+        let connector = trusting(anchor);
+        let (connected, _accepted) = tokio::join!(connector.connect(localhost(), client), acceptor.accept(server));
         connected.is_ok()
     }
 

@@ -22,6 +22,8 @@ const LARGEST_CA_FILE: u64 = 4 * 1024 * 1024;
 pub(super) enum Distrust {
     #[error("its certificate was issued by \"{issuer}\", which this machine does not trust")]
     UnknownIssuer { issuer: String },
+    #[error("its certificate was issued by \"{issuer}\", but with another key than that issuer's certificate here")]
+    OtherKey { issuer: String },
     #[error("its certificate has run out")]
     Expired,
     #[error("its certificate is not valid yet")]
@@ -45,6 +47,7 @@ impl Hint for Distrust {
                 Self::UnknownIssuer { .. } => {
                     "if a proxy inspects TLS here, or the server has a private CA: set microsoft.ca_file to a PEM file with that CA's certificate"
                 }
+                Self::OtherKey { .. } => "ask for the issuer's new certificate, and put it into microsoft.ca_file or the system's trust store",
                 Self::Expired | Self::NotYetValid => "check the clock of this machine with timedatectl; if it is right, the server's certificate must be renewed",
                 Self::OtherName { .. } => "see whether the URL is right, and whether a proxy or name server leads to another host",
                 Self::Other(_) => "see who answers there: openssl s_client -connect HOST:443 -showcerts",
@@ -155,9 +158,8 @@ fn refusal(distrust: Distrust) -> rustls::Error {
 
 fn explained(fault: CertificateError, topmost: &CertificateDer<'_>) -> Distrust {
     match fault {
-        CertificateError::UnknownIssuer => {
-            Distrust::UnknownIssuer { issuer: issuer(topmost).unwrap_or_else(|| "an unnamed issuer".to_owned()) }
-        }
+        CertificateError::UnknownIssuer => Distrust::UnknownIssuer { issuer: issuer_of(topmost) },
+        CertificateError::BadSignature => Distrust::OtherKey { issuer: issuer_of(topmost) },
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Distrust::NotYetValid,
         CertificateError::NotValidForName => Distrust::OtherName { names: Vec::new() },
@@ -169,12 +171,13 @@ fn explained(fault: CertificateError, topmost: &CertificateDer<'_>) -> Distrust 
 }
 
 /// The issuer's common name, else its organisation (RFC 5280 section 4.1.2.4).
-fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
+fn issuer_of(certificate: &CertificateDer<'_>) -> String {
     const COMMON_NAME: &[u8] = &[0x06, 3, 0x55, 4, 3];
     const ORGANIZATION: &[u8] = &[0x06, 3, 0x55, 4, 10];
-    let parsed = webpki::EndEntityCert::try_from(certificate).ok()?;
-    let name = parsed.issuer();
-    attribute(name, COMMON_NAME).or_else(|| attribute(name, ORGANIZATION))
+    webpki::EndEntityCert::try_from(certificate)
+        .ok()
+        .and_then(|parsed| attribute(parsed.issuer(), COMMON_NAME).or_else(|| attribute(parsed.issuer(), ORGANIZATION)))
+        .unwrap_or_else(|| "an unnamed issuer".to_owned())
 }
 
 /// The string that follows the object identifier `kind` in a DER name. Strings of 128 bytes and more are not named.

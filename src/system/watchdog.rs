@@ -58,3 +58,30 @@ async fn feed_forever(notifier: &Notifier, loops: &[Pulse], every: Duration) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::UnixDatagram;
+    use tokio::time::sleep;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_does_not_answer_starves_the_watchdog() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let every = Duration::from_secs(15);
+        let tasks = Tasks::new();
+        let (pulse, mut knocks) = Pulse::new();
+        feed(&tasks, Notifier::to(path.into_os_string(), Some(every)).unwrap(), vec![pulse]);
+
+        let mut message = [0; 64];
+        knocks.recv().await.unwrap().send(()).unwrap();
+        let length = manager.recv(&mut message).await.unwrap();
+        assert_eq!(&message[..length], b"WATCHDOG=1\n");
+
+        let _unanswered = knocks.recv().await.unwrap();
+        sleep(every * 3).await;
+        assert_eq!(manager.try_recv(&mut message).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+}

@@ -13,6 +13,7 @@ mod requests;
 mod service;
 
 pub use extract::codes_in;
+pub(super) use extract::{CORRELATION_ID, TIMESTAMP, TRACE_ID, labelled};
 
 use super::text::clean;
 use super::token::ProviderError;

@@ -165,8 +165,12 @@ struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     fn new() -> Self {
+        Self::named("Contoso Inspecting CA")
+    }
+
+    fn named(name: &str) -> Self {
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Contoso Inspecting CA");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
@@ -210,12 +214,21 @@ async fn an_unknown_issuer_is_named_and_ca_file_makes_it_known() {
     let authority = Authority::new();
     let url = format!("https://{}/?secret=canary", authority.serve("127.0.0.1", false));
     // A client with some anchor, so that the test also holds on a machine without a trust store.
-    let stranger = Http::new(&Authority::new().trusted(&folder)).unwrap();
+    let stranger = Http::new(&Authority::named("Another CA").trusted(&folder)).unwrap();
     let error = stranger.get(&url, None).await.unwrap_err();
     assert!(matches!(&error, Error::Untrusted { cause, .. } if cause.contains("\"Contoso Inspecting CA\"")), "{error:?}");
     assert!(error.hint().unwrap().contains("microsoft.ca_file") && !format!("{error:?}").contains("canary"));
     let answer = Http::new(&authority.trusted(&folder)).unwrap().get(&url, None).await.unwrap();
     assert_eq!(&answer.body[..], b"ok");
+}
+
+#[tokio::test]
+async fn an_issuer_that_was_made_anew_under_its_old_name_is_told_from_the_trusted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let http = Http::new(&Authority::new().trusted(&folder)).unwrap();
+    let error = http.get(&format!("https://{}/", Authority::new().serve("127.0.0.1", false)), None).await.unwrap_err();
+    assert!(error.to_string().contains("\"Contoso Inspecting CA\", but with another key"), "{error}");
+    assert!(error.hint().unwrap().contains("microsoft.ca_file"));
 }
 
 #[tokio::test]
