@@ -71,6 +71,8 @@ impl Hint for Error {
     }
 }
 
+/// How long a start may take when a database has to be migrated.
+const LONGEST_MIGRATION: std::time::Duration = std::time::Duration::from_secs(600);
 /// Connections to the web door at once; each costs some tens of kilobytes while it is busy.
 const WEB: Bounds = Bounds { connections: 2048, per_user: 2048, root: 2048 };
 /// Connections to the local API at once: 64 for each user, root 256 (interface, section 5).
@@ -95,7 +97,12 @@ pub struct House {
 pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inherited, life: &Lifecycle, clock: &Clock) -> Result<House, Error> {
     let tasks = life.tasks();
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    // A migration of a large database, with its backup, may take longer than a start usually may.
+    life.notifier().extend_timeout(LONGEST_MIGRATION);
     let opened = Sqlite::open(&settings.database, clock).await?;
+    if let Some(migrated) = &opened.migrated {
+        log::info!(from = migrated.from, to = migrated.to; "the database was brought to this version's schema");
+    }
     let store = opened.store;
     let (keyring, key_problem) = open_keyring(&settings.database.master_key_file, &store).await?;
     let vault = Vault::new(Arc::clone(&keyring));
@@ -154,7 +161,7 @@ pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inheri
         .await?,
     );
     let reporter = Arc::new(Reporter::new(reporter::Parts {
-        keeper,
+        keeper: keeper.clone(),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         settings: settings_now.clone(),
@@ -170,6 +177,7 @@ pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inheri
         reporter: Arc::clone(&reporter),
         settings: settings_now.clone(),
         metrics,
+        tasks: tasks.clone(),
         clock: clock.clone(),
     };
     let api = local_api::Services {
@@ -183,6 +191,7 @@ pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inheri
     let pulses = open_doors(&settings, inherited, life, services, api, certificate.as_ref())?;
     let jobs = Jobs {
         grants,
+        keeper,
         mailboxes,
         directory,
         connector,

@@ -60,7 +60,10 @@ impl Grants {
     async fn refresh_stored(&self, cell: &Arc<Cell>, audience: Audience) -> Result<(), Ended> {
         let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
         let now = self.parts.clock.now();
-        let credentials = self.parts.keeper.in_force().ok_or_else(|| Ended::Decided(policy::without_credentials(now)))?;
+        let status = self.parts.keeper.status();
+        let Some(credentials) = status.in_force.clone() else {
+            return Err(Ended::Decided(policy::without_credentials(status.problem.clone(), now)));
+        };
         if let Some(aftermath) = self.gate.closed(credentials.generation, now) {
             return Err(Ended::Decided(aftermath));
         }
