@@ -13,7 +13,7 @@ use crate::credentials::source;
 use crate::crypto::{KeySource, Keyring};
 use crate::flows::Flows;
 use crate::flows::connect::Connector;
-use crate::grants::{self, Grants, Vault};
+use crate::grants::{self, Grants, Redeemer, Vault};
 use crate::health::probe::CredentialProbe;
 use crate::health::reporter::{self, Reporter};
 use crate::model::{Clock, Hint, Problem};
@@ -129,6 +129,7 @@ pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inheri
         vault: vault.clone(),
         keeper: keeper.clone(),
         microsoft: Arc::clone(&microsoft),
+        redeemer: Redeemer::new(keeper.clone(), Arc::clone(&microsoft)),
         fence,
         tasks: tasks.clone(),
         clock: clock.clone(),

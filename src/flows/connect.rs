@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Browser, Destination, Flows, Pending};
-use crate::grants::{Given, SealError};
+use crate::grants::{Given, Redeemer, SealError};
 use crate::credentials::keeper::{InForce, Keeper};
 use crate::model::{EmailAddress, Hint, Problem, Secret};
 use crate::oauth::aadsts;
@@ -14,7 +14,7 @@ use crate::oauth::authorization::{AuthorizationRequest, Prompt, ResponseMode};
 use crate::oauth::callback::{Callback, CallbackError, IssuerError, Outcome, Refusal};
 use crate::oauth::claims::Claims;
 use crate::oauth::id_token::IdTokenError;
-use crate::oauth::microsoft::{self, Microsoft};
+use crate::oauth::microsoft::Microsoft;
 use crate::oauth::provider::{self, VerifyError};
 use crate::oauth::scopes;
 use crate::oauth::token::{GrantRequest, ProviderError, TokenError, Tokens, Verdict};
@@ -249,14 +249,16 @@ impl Hint for Error {
 pub struct Connector {
     flows: Flows,
     microsoft: Arc<Microsoft>,
+    redeemer: Redeemer,
     keeper: Keeper,
     settings: watch::Receiver<Arc<Settings>>,
 }
 
 impl Connector {
     /// A connector over these parts.
-    pub const fn new(flows: Flows, microsoft: Arc<Microsoft>, keeper: Keeper, settings: watch::Receiver<Arc<Settings>>) -> Self {
-        Self { flows, microsoft, keeper, settings }
+    pub fn new(flows: Flows, microsoft: Arc<Microsoft>, keeper: Keeper, settings: watch::Receiver<Arc<Settings>>) -> Self {
+        let redeemer = Redeemer::new(keeper.clone(), Arc::clone(&microsoft));
+        Self { flows, microsoft, redeemer, keeper, settings }
     }
 
     /// Tickets and flows.
@@ -327,7 +329,10 @@ impl Connector {
                 "open the link again and sign in once more",
             )));
         }
-        let tokens = self.redeem(&pending, &in_force, &code).await?;
+        let verifier = pending.verifier();
+        let request = GrantRequest::Code { code: &code, verifier: &verifier, redirect_uri: &pending.redirect_uri };
+        let scope = self.microsoft.scope(scopes::primary(&pending.scope), &pending.scope);
+        let tokens = self.redeemer.redeem(&in_force, &pending.segment, request, &scope).await?;
         let claims = self.verify(&pending, &tokens).await?;
         let refresh_token = tokens.refresh_token.clone().ok_or_else(|| {
             Error::NotAllowed(Problem::new(
@@ -346,21 +351,6 @@ impl Connector {
             // Entra sends none; where one came, it cannot be checked now, so nothing is sent anywhere.
             Err(error) if callback.iss.is_some() => Err(error.into()),
             Err(_) => Ok(()),
-        }
-    }
-
-    async fn redeem(&self, pending: &Pending, with: &Arc<InForce>, code: &Secret<String>) -> Result<Tokens, Error> {
-        let verifier = pending.verifier();
-        let request = GrantRequest::Code { code, verifier: &verifier, redirect_uri: &pending.redirect_uri };
-        let scope = self.microsoft.scope(scopes::primary(&pending.scope), &pending.scope);
-        let error = match self.microsoft.redeem(&pending.segment, &microsoft::client(with.client_id, &with.secret), request, &scope).await {
-            Err(error) if error.verdict == Verdict::ClientRejected => error,
-            answer => return Ok(answer?),
-        };
-        // The client is checked before the code is touched, so a newer secret may try the same code once.
-        match self.keeper.rejected(with, &error.problem).await.filter(|newer| newer.client_id == pending.client_id) {
-            Some(newer) => Ok(self.microsoft.redeem(&pending.segment, &microsoft::client(newer.client_id, &newer.secret), request, &scope).await?),
-            None => Err(error.into()),
         }
     }
 
