@@ -75,9 +75,9 @@ impl Grants {
             // Microsoft, and a grant is only called dead when both are refused.
             Err(refused) if refused.verdict == Verdict::GrantRefused && audience == cell.primary => {
                 let Some(previous) = previous else { return Err(Ended::Token(refused)) };
-                let tokens = redeem(&previous).await.map_err(|second| {
-                    Ended::Token(if second.verdict == Verdict::GrantRefused { refused } else { second })
-                })?;
+                let tokens = redeem(&previous)
+                    .await
+                    .map_err(|second| Ended::Token(if second.verdict == Verdict::GrantRefused { refused } else { second }))?;
                 (previous, tokens)
             }
             Err(error) => return Err(Ended::Token(error)),
