@@ -3,6 +3,7 @@
 mod audit;
 mod credentials;
 mod crypto;
+mod daemon;
 mod directory;
 mod mailboxes;
 mod model;

@@ -1,0 +1,3 @@
+//! The daemon: arguments, assembly, life cycle, reload.
+
+pub mod lifecycle;
