@@ -12,4 +12,5 @@ pub mod notify;
 pub mod peer;
 pub mod tasks;
 pub mod tls;
+pub mod watch;
 pub mod watchdog;
