@@ -68,7 +68,7 @@ pub async fn offer(listener: UnixListener, readers: &[Uid], observations: watch:
                 }
             },
             Some(()) = served.next() => {}
-            ended = alive.wait_for(|_| false) => if ended.is_err() { return },
+            ended = alive.changed() => if ended.is_err() { return },
         }
     }
 }
