@@ -13,9 +13,11 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    type Target = fn(&[u8]);
+
     #[test]
     fn every_seed_is_read_without_a_panic() {
-        let targets: [(&str, fn(&[u8])); _] = [("credentials", super::credentials)];
+        let targets: [(&str, Target); _] = [("credentials", super::credentials)];
         for (target, read) in targets {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(target);
             let seeds: Vec<_> = fs::read_dir(&folder).unwrap().map(|seed| seed.unwrap().path()).collect();

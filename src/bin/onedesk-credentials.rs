@@ -1,4 +1,4 @@
 //! The root helper; see `credentials_helper`.
 fn main() -> std::process::ExitCode {
-    onedesk::credentials_helper()
+    onedesk::onedesk_credentials()
 }

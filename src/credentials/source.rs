@@ -1,5 +1,6 @@
 //! Where observations come from: the file itself (one process, and the root helper), or the root helper's hand-over.
 
+use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use tokio::sync::watch;
 
 use super::{Observation, SOCKET, file, handover};
 use crate::model::Problem;
-use crate::system::watch::{settled, watch};
+use crate::system::tasks::Tasks;
+use crate::system::watch::{self as files, settled};
 
 /// How long an unusable file may be an editor's passing state before it is called unusable.
 const GRACE: Duration = Duration::from_millis(30);
@@ -30,12 +32,19 @@ impl Origin {
     }
 }
 
-/// The newest observation from `origin`, and the future that keeps it new until nobody wants it. A change of `origin` takes
-/// effect at once; what was observed stays until the other origin has something to say.
+/// The newest observation from where `settings` say, read by `origin`; a task keeps it new until the soft stop. Changed settings
+/// take effect at once; what was observed stays until the other origin has something to say.
 ///
 /// In file mode the first value is what the file holds now.
-pub fn observe(origin: watch::Receiver<Origin>) -> (watch::Receiver<Arc<Observation>>, impl Future<Output = ()> + Send) {
-    let first = match &*origin.borrow() {
+pub fn observe<T>(
+    settings: watch::Receiver<T>,
+    origin: impl Fn(&T) -> Origin + Send + Sync + 'static,
+    tasks: &Tasks,
+) -> watch::Receiver<Arc<Observation>>
+where
+    T: Send + Sync + 'static,
+{
+    let first = match &origin(&settings.borrow()) {
         Origin::File(path) => file::read(path, Uid::effective()),
         Origin::Helper(_) => Observation::missing(Problem::new(
             "credentials_pending",
@@ -44,34 +53,40 @@ pub fn observe(origin: watch::Receiver<Origin>) -> (watch::Receiver<Arc<Observat
         )),
     };
     let (sender, receiver) = watch::channel(Arc::new(first));
-    (receiver, follow(origin, sender))
+    let stop = tasks.token();
+    tasks.spawn("credentials source", async move {
+        stop.run_until_cancelled(follow(settings, origin, &sender)).await;
+    });
+    receiver
 }
 
-async fn follow(mut origin: watch::Receiver<Origin>, sender: watch::Sender<Arc<Observation>>) {
+/// Ends when nobody listens any more.
+async fn follow<T>(mut settings: watch::Receiver<T>, origin: impl Fn(&T) -> Origin, sender: &watch::Sender<Arc<Observation>>) {
     loop {
-        let now = origin.borrow_and_update().clone();
+        let now = origin(&settings.borrow_and_update());
         let feed = async {
             match &now {
-                Origin::File(path) => follow_file(path, Uid::effective(), &sender).await,
-                Origin::Helper(socket) => handover::receive(socket, Uid::from_raw(0), &sender).await,
-            }
-            // A feed ends when nobody listens; who closed the settings wants the last origin kept.
-        };
-        let changed = async {
-            if origin.changed().await.is_err() {
-                std::future::pending::<()>().await;
+                Origin::File(path) => follow_file(path, Uid::effective(), sender).await,
+                Origin::Helper(socket) => handover::receive(socket, Uid::from_raw(0), sender).await,
             }
         };
         tokio::select! {
             () = feed => return,
-            () = changed => {}
+            () = another(&mut settings, &origin, &now) => {}
         }
+    }
+}
+
+/// Returns when the settings name another origin than `now`.
+async fn another<T>(settings: &mut watch::Receiver<T>, origin: impl Fn(&T) -> Origin, now: &Origin) {
+    if settings.wait_for(|settings| origin(settings) != *now).await.is_err() {
+        pending::<()>().await;
     }
 }
 
 /// Publishes what `path` holds, now and after every change, as long as somebody listens.
 pub async fn follow_file(path: &Path, owner: Uid, sender: &watch::Sender<Arc<Observation>>) {
-    let (mut changes, watching) = watch(vec![path.to_owned()]);
+    let (mut changes, watching) = files::watch(vec![path.to_owned()]);
     let reading = async {
         loop {
             let observation = settled(&mut changes, GRACE, || file::read(path, owner), Observation::is_good).await;

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 
 use tempfile::TempDir;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::*;
@@ -15,8 +14,7 @@ struct Desk {
     folder: TempDir,
     path: PathBuf,
     observations: watch::Receiver<Arc<Observation>>,
-    _origin: watch::Sender<Origin>,
-    _tasks: JoinSet<()>,
+    origin: watch::Sender<Origin>,
 }
 
 /// A file with the secret `first`, observed by now.
@@ -26,10 +24,8 @@ async fn desk(name: &str) -> Desk {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     write(&path, "first");
     let (sender, origin) = watch::channel(Origin::File(path.clone()));
-    let (observations, work) = observe(origin);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(work);
-    let mut desk = Desk { folder, path, observations, _origin: sender, _tasks: tasks };
+    let observations = observe(origin, Clone::clone, &Tasks::new());
+    let mut desk = Desk { folder, path, observations, origin: sender };
     desk.shows("first").await;
     // The watcher is armed when the next change arrives: a change of mode, to be told from what the tests do.
     fs::set_permissions(&desk.path, Permissions::from_mode(0o640)).unwrap();
@@ -180,6 +176,6 @@ async fn a_writer_in_several_steps_never_shows_half_a_file() {
 async fn another_origin_takes_effect_without_a_restart() {
     let mut desk = desk("OneDesk").await;
     write(&desk.beside("other"), "other file");
-    desk._origin.send_replace(Origin::File(desk.beside("other")));
+    desk.origin.send_replace(Origin::File(desk.beside("other")));
     desk.shows("other file").await;
 }

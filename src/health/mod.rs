@@ -1,7 +1,5 @@
-//! Whether the credentials are accepted, and which pair is in force.
+//! Whether all is well, and what to do when it is not: the status in words and numbers.
 
-mod candidate;
-mod decision;
-pub mod in_force;
-pub mod keeper;
 pub mod probe;
+pub mod reporter;
+pub mod status;
