@@ -89,6 +89,13 @@ impl Daemon {
         self.start_again();
     }
 
+    /// Stops it and tries to start it again, which must end with that exit code.
+    pub fn restart_is_refused_with(&mut self, code: i32) {
+        assert!(self.stop().success(), "{}", self.log());
+        self.child = command(&self.site, &self.manager, &self.environment).spawn().unwrap();
+        assert_eq!(self.ended().code(), Some(code), "{}", self.log());
+    }
+
     /// SIGHUP, and waits until it has been dealt with.
     pub fn reload(&self) {
         self.manager.forget();
@@ -179,7 +186,7 @@ impl Drop for Daemon {
         let _ = self.child.wait();
         if std::thread::panicking() {
             let log = self.log();
-            let lines: Vec<_> = log.lines().collect();
+            let lines: Vec<_> = log.lines().filter(|line| !line.contains("local API request") && !line.contains("DEBUG answered")).collect();
             println!("the daemon's last words:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
         }
     }

@@ -20,7 +20,7 @@ pub use world::{ANN, SUPPORT, World};
 /// Longer than anything takes on a busy machine; reached by failures only.
 pub const SOON: Duration = Duration::from_secs(20);
 /// How often a state that cannot be subscribed to is looked at.
-const GLANCE: Duration = Duration::from_millis(5);
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Looks until `look` finds something.
 ///

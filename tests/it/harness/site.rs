@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::Target;
@@ -84,6 +85,16 @@ impl Site {
     /// Writes a pair into the credentials file.
     pub fn write_pair(&self, client_id: &str, secret: &str) {
         self.write_credentials(&format!("AZUREAD_CID={client_id}\nAZUREAD_CIS={secret}\n"));
+    }
+
+    /// Changes the database while the daemon is stopped.
+    pub fn sql(&self, statement: &'static str) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut database = SqliteConnection::connect(&format!("sqlite://{}", self.path("onedesk.db").display())).await.unwrap();
+            database.execute(statement).await.unwrap();
+            database.close().await.unwrap();
+        });
     }
 
     /// The settings file.
