@@ -34,8 +34,8 @@ fn a_bad_file_keeps_the_old_settings_and_says_line_and_cure() {
     let mut world = World::start();
     let good = std::fs::read_to_string(world.daemon.site.config()).unwrap();
     std::fs::write(world.daemon.site.config(), format!("lisen = 1\n{good}")).unwrap();
-    let status = world.daemon.wait_for_status("the mistake is shown", |status| warning(status, "settings").is_some());
-    let told = warning(&status, "settings").unwrap();
+    let status = world.daemon.wait_for_status("the mistake is shown", |status| warning(status, "settings_invalid").is_some());
+    let told = warning(&status, "settings_invalid").unwrap();
     assert!(told["title"].as_str().unwrap().contains("unknown key \"lisen\""), "{told}");
     assert!(told["hint"].as_str().unwrap().contains("listen"), "{told}");
     assert!(Browser::new().begin(&world.daemon.mailbox_link(&json!({}))).contains(TENANT));
@@ -43,7 +43,7 @@ fn a_bad_file_keeps_the_old_settings_and_says_line_and_cure() {
 
     std::fs::write(world.daemon.site.config(), good).unwrap();
     world.daemon.start_again();
-    assert_eq!(warning(&world.daemon.status(), "settings"), None);
+    assert_eq!(warning(&world.daemon.status(), "settings_invalid"), None);
 }
 
 #[test]

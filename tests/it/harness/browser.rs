@@ -54,7 +54,8 @@ impl Browser {
             send(&Target::Tcp(address), method, &path, &lines, body.as_bytes()).unwrap_or_else(|error| panic!("{method} {url}: {error}"));
         for (_, cookie) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            self.cookies.entry(origin.clone()).or_default().insert(name.trim().to_owned(), value.to_owned());
+            let kept = self.cookies.entry(origin.clone()).or_default();
+            if value.is_empty() { kept.remove(name.trim()) } else { kept.insert(name.trim().to_owned(), value.to_owned()) };
         }
         answer
     }

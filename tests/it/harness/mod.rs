@@ -14,7 +14,7 @@ pub use browser::Browser;
 pub use daemon::Daemon;
 pub use manager::Manager;
 pub use site::Site;
-pub use wire::{Answer, Target, send};
+pub use wire::{Answer, Connection, Target, send};
 pub use world::{ANN, SUPPORT, World};
 
 /// Longer than anything takes on a busy machine; reached by failures only.

@@ -88,11 +88,11 @@ impl Site {
     }
 
     /// Changes the database while the daemon is stopped.
-    pub fn sql(&self, statement: &'static str) {
+    pub fn sql(&self, statement: &str) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut database = SqliteConnection::connect(&format!("sqlite://{}", self.path("onedesk.db").display())).await.unwrap();
-            database.execute(statement).await.unwrap();
+            database.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.unwrap();
             database.close().await.unwrap();
         });
     }

@@ -4,10 +4,9 @@ use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
-
-use super::SOON;
 
 /// Where a server listens.
 #[derive(Clone, Debug)]
@@ -23,19 +22,20 @@ pub trait Stream: Read + io::Write + Send {}
 impl<T: Read + io::Write + Send> Stream for T {}
 
 impl Target {
-    /// A new connection with deadlines.
+    /// A new connection with deadlines, which are longer than any of the daemon's own.
     pub fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        const PATIENCE: Duration = Duration::from_secs(40);
         match self {
             Self::Tcp(address) => {
-                let stream = TcpStream::connect_timeout(address, SOON)?;
-                stream.set_read_timeout(Some(SOON))?;
-                stream.set_write_timeout(Some(SOON))?;
+                let stream = TcpStream::connect_timeout(address, PATIENCE)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_write_timeout(Some(PATIENCE))?;
                 Ok(Box::new(stream))
             }
             Self::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(SOON))?;
-                stream.set_write_timeout(Some(SOON))?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_write_timeout(Some(PATIENCE))?;
                 Ok(Box::new(stream))
             }
         }
@@ -71,11 +71,12 @@ impl Answer {
         self
     }
 
-    /// The body, which must hold all of these.
+    /// The answer, if a reader of the body finds all of these in it.
     #[track_caller]
     pub fn says(&self, parts: &[&str]) -> &Self {
+        let text = self.body.replace("&#x2f;", "/").replace("&#x27;", "'").replace("&quot;", "\"").replace("&amp;", "&");
         for part in parts {
-            assert!(self.body.contains(part), "{part:?} is not in {}", self.body);
+            assert!(text.contains(part), "{part:?} is not in {text}");
         }
         self
     }
@@ -100,8 +101,24 @@ pub fn send(target: &Target, method: &str, path: &str, headers: &[String], body:
     read(&mut BufReader::new(stream), method == "HEAD").or_else(|error| sent.and(Err(error)))
 }
 
+/// A connection that is kept for one request after another.
+pub struct Connection(BufReader<Box<dyn Stream>>);
+
+impl Connection {
+    /// Connects.
+    pub fn open(target: &Target) -> Self {
+        Self(BufReader::new(target.connect().unwrap()))
+    }
+
+    /// GET.
+    pub fn get(&mut self, path: &str) -> Answer {
+        self.0.get_mut().write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
+        read(&mut self.0, false).unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+}
+
 /// Reads one answer.
-pub fn read(stream: &mut BufReader<impl Read>, without_body: bool) -> io::Result<Answer> {
+fn read(stream: &mut BufReader<impl Read>, without_body: bool) -> io::Result<Answer> {
     let broken = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut line = String::new();
     stream.read_line(&mut line)?;
