@@ -185,6 +185,7 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     let api = local_api::Services {
+        database: Arc::new(opened.database),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         audit: Arc::clone(&audit),
@@ -208,7 +209,7 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     jobs.renew_lease().await;
-    let reload = Reload { settings: settings_sender, notes: notes_sender, http, certificate };
+    let reload = Reload { settings: settings_sender, notes: notes_sender, reporter: Arc::clone(&jobs.reporter), http, certificate };
     Ok(House { jobs, reload, pulses })
 }
 
