@@ -32,6 +32,8 @@ enum Task {
     Demo(demo::Options),
     /// Installs what the tests need and runs them all
     Test(test::Options),
+    /// Boots a system and installs packages of programs that are built already: one lane of the tests
+    Boot(boot::Options),
     /// Builds RPMs, a signed repository, SBOM and checksums under target/packages
     Package(package::Options),
     /// Measures the figures and writes them to benches/RESULTS.md
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
+        Task::Boot(options) => boot::run_alone(&options),
         Task::Package(options) => package::run(&options),
         Task::Bench(options) => bench::run(&options),
     };

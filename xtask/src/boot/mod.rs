@@ -6,13 +6,30 @@ mod repositories;
 mod tree;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use clap::Args;
 
 use crate::command::{command, shown};
+use crate::{machine, workspace};
 use container::{Container, Ending};
+
+/// What `cargo xtask boot` takes.
+#[derive(Args)]
+pub struct Options {
+    /// The folder with onedeskd, onedeskctl and onedesk-credentials
+    #[arg(value_name = "FOLDER")]
+    binaries: PathBuf,
+}
+
+/// Runs this lane alone, for work on the packages.
+pub fn run_alone(options: &Options) -> Result<()> {
+    ensure!(machine::is_root(), "a system is booted by root only");
+    machine::ensure(&[machine::PACKAGE, machine::BOOT])?;
+    run(&workspace()?, &options.binaries.canonicalize()?)
+}
 
 /// How the guest goes down after each part.
 const PARTS: [(&str, Ending); 2] = [("first-boot", Ending::Reboot), ("second-boot", Ending::PowerOff)];
