@@ -3,10 +3,19 @@
 mod audit;
 mod credentials;
 mod crypto;
+mod ctl;
+mod daemon;
 mod directory;
+mod flows;
+mod grants;
+mod health;
+mod local_api;
 mod mailboxes;
 mod model;
 mod oauth;
 mod settings;
 mod store;
 mod system;
+mod web;
+
+pub use ctl::main as onedeskctl;

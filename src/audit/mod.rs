@@ -1,6 +1,15 @@
-//! Who did what: the one writer of the audit log, and the counters that stand for repeated token reads.
+//! Who did what: the one writer of the audit log, and the rule that keeps repeated token reads out of it.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::model::{Clock, EmailAddress};
+use crate::store::audit::{AuditEntry, AuditLog, Page};
+use crate::store::{self};
 
 /// Who acts, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,5 +35,87 @@ impl Actor {
     /// The daemon itself.
     pub fn daemon() -> Self {
         Self { who: "daemon".to_owned(), origin: "daemon".to_owned() }
+    }
+
+    /// The line that says that this actor did `action` to `subject` at `at`.
+    pub fn entry(&self, at: Timestamp, action: &str, subject: impl Into<String>) -> AuditEntry {
+        AuditEntry {
+            at,
+            actor: self.who.clone(),
+            origin: self.origin.clone(),
+            action: action.to_owned(),
+            subject: subject.into(),
+            outcome: "ok".to_owned(),
+            detail: String::new(),
+        }
+    }
+}
+
+/// Entries of the set below before it is emptied early: bounds the memory, at the price of a second line for some reader.
+const REMEMBERED_READS: usize = 50_000;
+
+/// The audit log's one writer.
+pub struct Service {
+    store: Arc<dyn AuditLog>,
+    clock: Clock,
+    reads: Mutex<Reads>,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Reads {
+    hour: i64,
+    /// Hashes of reader and address: enough to tell them apart, and no copy of a name for every request.
+    seen: HashSet<u64>,
+}
+
+impl Service {
+    /// Writes into `store`.
+    pub fn new(store: Arc<dyn AuditLog>, clock: Clock) -> Self {
+        Self { store, clock, reads: Mutex::default(), hasher: RandomState::new() }
+    }
+
+    /// Adds a line. A log that cannot be written is reported and does not stop the work that it tells of.
+    pub async fn record(&self, entry: AuditEntry) {
+        if let Err(error) = self.store.append(entry).await {
+            log::error!(error:% = error; "cannot write the audit log");
+        }
+    }
+
+    /// The lines older than `before`, newest first.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn page(&self, before: Option<i64>, limit: u32) -> Result<Page, store::Error> {
+        self.store.page(before, limit).await
+    }
+
+    /// Whether this token read is the first of its user, mailbox and hour: only that one gets a line.
+    pub fn is_first_read(&self, actor: &Actor, address: &EmailAddress) -> bool {
+        let key = self.hasher.hash_one((&actor.who, address));
+        let hour = self.clock.now().as_second().div_euclid(3600);
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        if reads.hour != hour || reads.seen.len() >= REMEMBERED_READS {
+            *reads = Reads { hour, seen: HashSet::new() };
+        }
+        reads.seen.insert(key)
+    }
+
+    /// Removes lines older than `before`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn trim(&self, before: Timestamp) -> Result<u64, store::Error> {
+        self.store.trim(before).await
+    }
+}
+
+/// The audit log as the doors see it.
+pub struct Service {}
+
+impl Service {
+    /// At most `limit` lines that are older than line `before`, newest first.
+    pub async fn page(&self, before: Option<i64>, limit: u32) -> Result<crate::store::audit::Page, crate::store::Error> {
+        todo!("{before:?} {limit}")
     }
 }

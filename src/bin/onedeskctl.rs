@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! `onedeskctl`: the installer helper and admin tool.
+
+fn main() -> std::process::ExitCode {
+    onedesk::onedeskctl()
+}

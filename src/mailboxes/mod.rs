@@ -1,30 +1,27 @@
 //! Mailboxes: connecting one, what state it is in, and the tokens that its readers get.
 
+mod connect;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use jiff::Timestamp;
 
-use crate::audit::Actor;
-use crate::model::{AccessToken, EmailAddress, GrantState, Problem, Purpose};
+use crate::audit::{self, Actor};
+use crate::flows::connect::Connector;
+use crate::grants::{Failure, Grants, Vault};
+use crate::model::{AccessToken, Clock, EmailAddress, GrantState, Hint, Problem, Purpose, WaitReason};
+use crate::oauth::microsoft::Microsoft;
+use crate::store::connections::{Connections, MailboxRow};
+use crate::store::{self};
+use crate::system::metrics::Metrics;
 
-/// What a link is asked for: `POST /v1/mailboxes`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-pub struct Wishes {
-    /// Only this mailbox; nothing = whichever account signs in.
-    pub address: Option<String>,
-    /// Somebody signs in as themselves for a mailbox that they may use.
-    pub shared: bool,
-    /// Another person's sign-in may take over a mailbox that is connected already.
-    pub replace: bool,
-}
+pub use connect::{Connected, Wishes};
 
-/// A link for whoever can sign in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invitation {
-    /// The link.
-    pub connect_url: String,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
+/// The path that starts a connection.
+pub const CONNECT_PATH: &str = "/integrations/office365/connect";
+/// The callback, as it is registered at Microsoft.
+pub const CALLBACK_PATH: &str = "/integrations/office365/oauth2redirectWithAuthCode";
 
 /// A mailbox as the local API lists it.
 #[derive(Debug, Clone)]
@@ -49,7 +46,7 @@ pub struct MailboxStatus {
 #[derive(Debug, Clone)]
 pub struct MailboxToken {
     /// The token.
-    pub access: AccessToken,
+    pub access: Arc<AccessToken>,
     /// The shared address for IMAP and POP, the person for SMTP and Graph.
     pub user: String,
 }
@@ -60,7 +57,7 @@ pub enum Error {
     /// No such mailbox: 404.
     #[error("no mailbox {0} is connected")]
     Unknown(EmailAddress),
-    /// The daemon cannot make links yet (no `public_url`, no credentials): 503 with the problem.
+    /// The daemon cannot make links yet (no `public_url`): 503 with the problem.
     #[error("{}", .0.title)]
     Unconfigured(Problem),
     /// A wish that cannot be met: 400.
@@ -89,30 +86,185 @@ pub enum Error {
     },
     /// The database: 503.
     #[error(transparent)]
-    Store(#[from] crate::store::Error),
+    Store(#[from] store::Error),
+}
+
+/// What the service works with.
+pub struct Parts {
+    /// Where mailboxes are kept.
+    pub store: Arc<dyn Connections>,
+    /// The token engine.
+    pub grants: Arc<Grants>,
+    /// Seals new grants.
+    pub vault: Vault,
+    /// Sign-ins.
+    pub connector: Arc<Connector>,
+    /// Scopes.
+    pub microsoft: Arc<Microsoft>,
+    /// The audit log.
+    pub audit: Arc<audit::Service>,
+    /// The time.
+    pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
 }
 
 /// The mailboxes of this host.
-pub struct Service {}
+pub struct Service {
+    parts: Parts,
+    /// By [`EmailAddress::key`]: readers ask by address thousands of times a second.
+    mailboxes: RwLock<BTreeMap<String, Arc<MailboxRow>>>,
+}
 
 impl Service {
-    /// Makes a link that connects a mailbox; it lasts an hour and is used up by success only.
-    pub async fn invite(&self, wishes: &Wishes, actor: &Actor) -> Result<Invitation, Error> {
-        todo!("{wishes:?} {actor:?}")
+    /// The service with all mailboxes of the store.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn load(parts: Parts) -> Result<Self, store::Error> {
+        let rows = parts.store.mailboxes().await?;
+        let mailboxes = rows.into_iter().map(|row| (row.address.key(), Arc::new(row))).collect();
+        Ok(Self { parts, mailboxes: RwLock::new(mailboxes) })
     }
 
     /// All mailboxes, by address. Answers from memory.
     pub fn list(&self) -> Vec<MailboxStatus> {
-        todo!()
+        let rows: Vec<_> = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        rows.iter().map(|row| self.status(row)).collect()
     }
 
     /// A token with at least ten minutes left where the provider's lifetime allows; refreshes when needed. Audited.
+    ///
+    /// # Errors
+    /// See [`Error`].
     pub async fn token(&self, address: &EmailAddress, purpose: Purpose, actor: &Actor) -> Result<MailboxToken, Error> {
-        todo!("{address} {purpose:?} {actor:?}")
+        let row = self.find(address)?;
+        let result = self.grant_token(&row, purpose).await;
+        self.parts.metrics.token_read(purpose.as_str(), if result.is_ok() { "ok" } else { "refused" });
+        if self.parts.audit.is_first_read(actor, address) {
+            let mut entry = actor.entry(self.parts.clock.now(), "token.read", row.address.as_str());
+            entry.outcome = result.as_ref().err().map_or("ok", Error::word).to_owned();
+            entry.detail = purpose.as_str().to_owned();
+            self.parts.audit.record(entry).await;
+        }
+        result
+    }
+
+    async fn grant_token(&self, row: &MailboxRow, purpose: Purpose) -> Result<MailboxToken, Error> {
+        let access = self.parts.grants.access(row.grant, purpose.audience()).await.map_err(|failure| from_failure(failure, row))?;
+        if let Some(permission) = purpose.permission()
+            && !access.permits(permission)
+        {
+            return Err(Error::ScopeMissing(Problem::new(
+                "scope_missing",
+                format!("{} was connected without the permission {permission}", row.address),
+                format!("add {permission} to the app registration's API permissions, then connect the mailbox again: onedeskctl mailbox connect {}", row.address),
+            )));
+        }
+        // Exchange wants the mailbox for reading, but the person (who has Send As) for submission: mail.md, section 3.3.
+        let user = match purpose {
+            Purpose::Imap | Purpose::Pop => row.address.as_str().to_owned(),
+            Purpose::Smtp | Purpose::Graph => row.signed_in_as.clone(),
+        };
+        Ok(MailboxToken { access, user })
     }
 
     /// Removes a mailbox and erases its grant.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::Store`].
     pub async fn remove(&self, address: &EmailAddress, actor: &Actor) -> Result<(), Error> {
-        todo!("{address} {actor:?}")
+        let row = self.find(address)?;
+        let entry = actor.entry(self.parts.clock.now(), "mailbox.remove", row.address.as_str());
+        self.parts.store.remove_mailbox(&row.address, entry).await.map_err(|error| match error {
+            store::Error::NotFound => Error::Unknown(row.address.clone()),
+            other => other.into(),
+        })?;
+        self.mailboxes.write().unwrap_or_else(PoisonError::into_inner).remove(&address.key());
+        if let Some(grant) = row.grant {
+            self.parts.grants.forget(grant);
+        }
+        log::info!(ONEDESK_MAILBOX = row.address.as_str(); "a mailbox was removed");
+        Ok(())
+    }
+
+    /// Reads the list anew: grants were erased, or another node changed it.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn reload(&self) -> Result<(), store::Error> {
+        let rows = self.parts.store.mailboxes().await?;
+        let fresh = rows.into_iter().map(|row| (row.address.key(), Arc::new(row))).collect();
+        *self.mailboxes.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    fn find(&self, address: &EmailAddress) -> Result<Arc<MailboxRow>, Error> {
+        let mailboxes = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner);
+        mailboxes.get(&address.key()).cloned().ok_or_else(|| Error::Unknown(address.clone()))
+    }
+
+    fn status(&self, row: &MailboxRow) -> MailboxStatus {
+        let view = self.parts.grants.view(row.grant);
+        MailboxStatus {
+            address: row.address.clone(),
+            signed_in_as: row.signed_in_as.clone(),
+            state: view.state,
+            refreshing: view.refreshing,
+            access_expires_at: view.access_expires_at,
+            connected_at: row.connected_at,
+            last_refresh_at: view.last_refresh_at,
+        }
+    }
+}
+
+impl Error {
+    /// One word for the audit log.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "unknown",
+            Self::Unconfigured(_) => "unconfigured",
+            Self::BadRequest(_) => "bad_request",
+            Self::NeedsReauth { reason, .. } | Self::Waiting { reason, .. } => reason,
+            Self::ScopeMissing(_) => "scope_missing",
+            Self::Store(_) => "store",
+        }
+    }
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown(address) => Some(format!("see: onedeskctl mailbox list; connect it with: onedeskctl mailbox connect {address}")),
+            Self::Unconfigured(problem)
+            | Self::BadRequest(problem)
+            | Self::ScopeMissing(problem)
+            | Self::NeedsReauth { problem, .. }
+            | Self::Waiting { problem, .. } => Some(problem.hint.clone()),
+            Self::Store(error) => error.hint(),
+        }
+    }
+}
+
+fn from_failure(failure: Failure, row: &MailboxRow) -> Error {
+    match failure {
+        Failure::NeedsReauth { reason, mut problem } => {
+            problem.hint = format!("{}; the link to sign in again: onedeskctl mailbox connect {}", problem.hint, row.address);
+            Error::NeedsReauth { reason: reason.as_str(), problem }
+        }
+        Failure::Waiting { reason, problem, retry_in } => {
+            Error::Waiting { retry_after: retry_in.as_secs().saturating_add(1), reason: reason.as_str(), problem }
+        }
+        Failure::ScopeMissing(problem) => Error::ScopeMissing(problem),
+        Failure::Gone => Error::Unknown(row.address.clone()),
+        Failure::Store(cause) => Error::Waiting {
+            retry_after: 30,
+            reason: WaitReason::ProviderUnavailable.as_str(),
+            problem: Problem::new(
+                "store",
+                format!("the new token cannot be written to the database, so it is not handed out: {cause}"),
+                "see whether the disk is full or read-only and who owns /var/lib/onedesk",
+            ),
+        },
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::token_response;
 use crate::model::{Problem, Secret};
+use crate::system::http::Http;
 
 /// How a client proves itself at a token endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub struct TokenError {
     /// What to tell people.
     pub problem: Problem,
     /// What the provider said, for the page and the journal.
-    pub provider: ProviderError,
+    pub provider: Box<ProviderError>,
 }
 
 /// What a failure means for the grant and for the next attempt (entra.md 3.2, mail.md 3.4).
@@ -117,3 +119,58 @@ pub struct ProviderError {
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
 }
+
+/// A token endpoint, ready to be asked.
+#[derive(Clone, Copy)]
+pub struct TokenEndpoint<'a> {
+    /// The way out.
+    pub http: &'a Http,
+    /// Its URL.
+    pub url: &'a str,
+}
+
+impl TokenEndpoint<'_> {
+    /// Asks once. `scope` names one resource; an empty one is left out. A code must not be sent again after an error without an
+    /// answer: it may have been used (Microsoft, breaking change of 2018-11-15); a refresh token may.
+    ///
+    /// # Errors
+    /// [`TokenError`], whose verdict says what the failure means.
+    pub async fn request(&self, client: &ClientAuth, grant: GrantRequest<'_>, scope: &str) -> Result<Tokens, TokenError> {
+        let mut fields = grant.fields();
+        if !scope.is_empty() {
+            fields.push(("scope", scope));
+        }
+        let answer = match client.method {
+            AuthMethod::Post => {
+                fields.extend([("client_id", client.client_id.as_str()), ("client_secret", client.secret.expose().as_str())]);
+                self.http.post_form(self.url, &fields, None).await
+            }
+            AuthMethod::Basic => {
+                // RFC 6749 section 2.3.1: each part is form-encoded before the two are joined.
+                let id: String = form_urlencoded::byte_serialize(client.client_id.as_bytes()).collect();
+                let secret = Secret::new(form_urlencoded::byte_serialize(client.secret.expose().as_bytes()).collect());
+                self.http.post_form(self.url, &fields, Some((&id, &secret))).await
+            }
+        };
+        token_response::parse(&answer.map_err(|error| token_response::no_answer(&error))?)
+    }
+}
+
+impl<'a> GrantRequest<'a> {
+    fn fields(self) -> Vec<(&'a str, &'a str)> {
+        match self {
+            Self::Code { code, verifier, redirect_uri } => vec![
+                ("grant_type", "authorization_code"),
+                ("code", code.expose()),
+                ("code_verifier", verifier.expose()),
+                ("redirect_uri", redirect_uri),
+            ],
+            Self::Refresh(token) => vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
+            Self::ClientCredentials => vec![("grant_type", "client_credentials")],
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;

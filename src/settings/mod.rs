@@ -1,5 +1,16 @@
 //! `/etc/onedesk/onedeskd.toml`: the file's mirror is parsed, merged with the defaults, and validated into [`Settings`].
 
+mod duration;
+mod error;
+mod file;
+pub mod keys;
+mod load;
+mod validate;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +19,9 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::model::Secret;
+
+pub use error::{Error, Fault};
+pub use load::{Loaded, fuzz, restart_needed};
 
 /// Settings that were checked as a whole: whoever holds them need not check again.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,3 +1,18 @@
 //! The machine: files, sockets, service manager, journal, the one outgoing client.
 
+pub mod accept;
+pub mod admission;
+pub mod deadlines;
+pub mod fd;
 pub mod http;
+pub mod journal;
+pub mod listen;
+pub mod metrics;
+pub mod notify;
+pub mod peer;
+pub mod tasks;
+pub mod tls;
+pub mod watchdog;
+pub mod backoff;
+pub mod files;
+mod trust;

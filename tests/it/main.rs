@@ -1,1 +1,3 @@
-//! stub
+//! The programs as their users run them, with fakes that speak the real protocols and assert what they hear.
+
+mod ctl;

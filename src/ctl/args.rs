@@ -1,0 +1,348 @@
+//! The command line, whole: also what is not in this version, so that help shows the tool as it is meant.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::failure::Failure;
+
+/// Where the daemon listens unless the settings say otherwise.
+const SOCKET: &str = "/run/onedesk/api.sock";
+
+/// Set up, watch and administer OneDesk on this host.
+#[derive(Debug, Parser)]
+#[command(name = "onedeskctl", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done, 1 found problems or refused, 2 wrong usage, 69 daemon not reachable. See onedeskctl(8).")]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print the daemon's JSON instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The daemon's socket [default: /run/onedesk/api.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Take the socket from this settings file
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// Answer yes to what asks back
+    #[arg(long, global = true)]
+    pub yes: bool,
+}
+
+impl Global {
+    /// The socket to talk to: as told, or as the settings file says, or the usual one.
+    pub fn socket(&self) -> Result<PathBuf, Failure> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        match &self.config {
+            Some(config) => configured(config),
+            None => Ok(SOCKET.into()),
+        }
+    }
+}
+
+/// Only the one key is looked at: a mistake elsewhere in the file must not keep anybody from asking the daemon about it.
+fn configured(config: &Path) -> Result<PathBuf, Failure> {
+    let failed = |why: String| Failure::found(format!("{}: {why}", config.display())).hint("name the socket itself: --socket PATH");
+    let text = std::fs::read_to_string(config).map_err(|error| failed(error.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| failed(error.message().to_owned()))?;
+    match table.get("local_api").and_then(|section| section.get("socket")) {
+        None => Ok(SOCKET.into()),
+        Some(toml::Value::String(socket)) => Ok(socket.into()),
+        Some(_) => Err(failed("local_api.socket is no text".to_owned())),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say how this host is doing and what to do next
+    Status,
+    /// Mailboxes: connect, look at, use, remove
+    #[command(subcommand)]
+    Mailbox(Mailbox),
+    /// The Entra directory: connect, look at, disconnect
+    #[command(subcommand)]
+    Directory(Directory),
+    /// Say what an error of Microsoft means and who can mend it
+    Explain {
+        /// A code (AADSTS50173, 50173), a text that holds one, or - for standard input
+        #[arg(value_name = "CODE_OR_TEXT", allow_hyphen_values = true)]
+        what: String,
+    },
+    /// Show who did what, when, from where; the newest first
+    Audit {
+        /// How many lines
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Set this host up step by step (not in this version)
+    Setup {
+        #[arg(long, value_name = "U")]
+        public_url: Option<String>,
+        #[arg(long, value_name = "ID")]
+        client_id: Option<String>,
+        /// A file, or - for standard input
+        #[arg(long, value_name = "F")]
+        client_secret_file: Option<PathBuf>,
+        #[arg(long)]
+        non_interactive: bool,
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Check everything that has to work (not in this version)
+    Check {
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Make a one-time link to the administration pages (not in this version)
+    AdminLink,
+    /// Collect what support needs, without secrets (not in this version)
+    SupportBundle {
+        #[arg(long, value_name = "F")]
+        output: Option<PathBuf>,
+        #[arg(long)]
+        pseudonymize: bool,
+    },
+    /// Say how to register the app in Entra (not in this version)
+    AppRegistration {
+        #[arg(long, value_enum, default_value = "steps")]
+        format: Registration,
+    },
+    /// Single sign-on (not in this version)
+    #[command(subcommand)]
+    Sso(Sso),
+    /// People who sign in (not in this version)
+    #[command(subcommand)]
+    People(People),
+    /// The database (not in this version)
+    #[command(subcommand)]
+    Db(Db),
+    /// Print a completion script
+    #[command(hide = true)]
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Mailbox {
+    /// List the connected mailboxes and their states
+    List,
+    /// Make a link for whoever can sign in; it lasts an hour
+    Connect {
+        /// Only this mailbox; without it, whichever account signs in
+        address: Option<String>,
+        /// Somebody signs in as themselves for a mailbox that they may use
+        #[arg(long)]
+        shared: bool,
+        /// Another person's sign-in may take over a mailbox that is connected already
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Sign in to the mail servers and say how it went (not in this version)
+    Test { address: String },
+    /// Print an access token, alone on one line
+    Token {
+        address: String,
+        /// What the token is to be used for
+        #[arg(long = "for", value_enum, default_value = "imap")]
+        purpose: Purpose,
+    },
+    /// Remove a mailbox and erase its grant
+    Remove { address: String },
+    /// Passwords for old mail programs (not in this version)
+    #[command(subcommand)]
+    AppPassword(AppPassword),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Purpose {
+    Imap,
+    Smtp,
+    Pop,
+    Graph,
+}
+
+impl Purpose {
+    /// Its word in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Smtp => "smtp",
+            Self::Pop => "pop",
+            Self::Graph => "graph",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AppPassword {
+    /// Make a password and show it once (not in this version)
+    Add { address: String, name: String },
+    /// List passwords by name (not in this version)
+    List { address: String },
+    /// Remove a password (not in this version)
+    Remove { address: String, id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Directory {
+    /// Make a link for whoever may connect the directory; it lasts an hour
+    Connect,
+    /// List the connected directories and their states
+    Status,
+    /// Synchronise now (not in this version)
+    Sync,
+    /// Search the directory's users (not in this version)
+    Users { query: Option<String> },
+    /// Search the directory's groups (not in this version)
+    Groups { query: Option<String> },
+    /// Apply changes that were held back (not in this version)
+    Approve,
+    /// Drop changes that were held back (not in this version)
+    Discard,
+    /// Remove a directory and erase its grant
+    Disconnect {
+        /// The tenant's id
+        tenant: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Registration {
+    Steps,
+    Azcli,
+    Powershell,
+    Manifest,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Audience {
+    Users,
+    Customers,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Sso {
+    /// Show the two switches (not in this version)
+    Status,
+    /// Switch sign-on on (not in this version)
+    Enable {
+        #[arg(value_enum)]
+        audience: Audience,
+    },
+    /// Switch sign-on off (not in this version)
+    Disable {
+        #[arg(value_enum)]
+        audience: Audience,
+    },
+    /// List the client records (not in this version)
+    List,
+    /// Show a client record (not in this version)
+    Show { id: String },
+    /// Add a client record (not in this version)
+    Add(Box<Record>),
+    /// Change a client record (not in this version)
+    Set {
+        id: String,
+        #[command(flatten)]
+        record: Box<Record>,
+        #[arg(long, value_name = "true|false")]
+        enabled: Option<bool>,
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Remove a client record (not in this version)
+    Remove { id: String },
+    /// Show the URLs to hand out (not in this version)
+    Urls { id: String },
+    /// Move a v1 record to v2 (not in this version)
+    Upgrade { id: String },
+}
+
+/// A client record's values.
+#[derive(Debug, Args)]
+pub struct Record {
+    #[arg(long, value_name = "N")]
+    pub name: Option<String>,
+    #[arg(long, value_enum)]
+    pub audience: Option<Audience>,
+    #[arg(long, value_name = "U")]
+    pub authorization_uri: Option<String>,
+    #[arg(long, value_name = "U")]
+    pub token_url: Option<String>,
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// A file, or - for standard input
+    #[arg(long, value_name = "F")]
+    pub client_secret_file: Option<PathBuf>,
+    #[arg(long, value_name = "U")]
+    pub issuer: Option<String>,
+    #[arg(long, value_name = "U")]
+    pub jwks_uri: Option<String>,
+    #[arg(long, value_name = "S")]
+    pub scope: Vec<String>,
+    #[arg(long, value_name = "T")]
+    pub allowed_tenant: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum People {
+    /// List people (not in this version)
+    List { query: Option<String> },
+    /// Add a person (not in this version)
+    Add {
+        #[arg(long, value_enum)]
+        kind: Kind,
+        #[arg(long, value_name = "E")]
+        email: String,
+        #[arg(long, value_name = "N")]
+        name: Option<String>,
+    },
+    /// Remove a person (not in this version)
+    Remove { id: String },
+    /// List sign-ins that wait for a decision (not in this version)
+    Conflicts,
+    /// Decide about one of them (not in this version)
+    Resolve {
+        id: String,
+        #[arg(value_enum)]
+        decision: Decision,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Kind {
+    User,
+    Customer,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Decision {
+    Approve,
+    Deny,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Db {
+    /// Show the database's version and size (not in this version)
+    Status,
+    /// Bring the database to this version (not in this version)
+    Migrate,
+    /// Back the database up (not in this version)
+    Backup { file: PathBuf },
+    /// Restore a backup, with the daemon stopped (not in this version)
+    Restore { file: PathBuf },
+    /// Seal everything with a new master key, with the daemon stopped (not in this version)
+    Rekey,
+}

@@ -1,0 +1,38 @@
+//! Commands that this version does not do yet: each says what to do instead.
+
+use super::args::{Command, Directory, Mailbox};
+use super::failure::Failure;
+
+/// The refusal of a command that is not in this version; nothing for one that is.
+pub fn refusal(command: &Command) -> Option<Failure> {
+    let (name, instead) = match command {
+        Command::Setup { .. } => {
+            ("setup", "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk and public_url into /etc/onedesk/onedeskd.toml, then: onedeskctl status")
+        }
+        Command::Check { .. } => ("check", "run: onedeskd --check-config; onedeskctl status"),
+        Command::AdminLink => ("admin-link", "administer this host with onedeskctl"),
+        Command::SupportBundle { .. } => ("support-bundle", "send the output of: onedeskctl status; journalctl -u onedeskd --since today"),
+        Command::AppRegistration { .. } => ("app-registration", "follow the section ENTRA of onedesk-credentials(5)"),
+        Command::Sso(_) => ("sso", "keep the sign-in that you have until OneDesk is updated"),
+        Command::People(_) => ("people", "keep the sign-in that you have until OneDesk is updated"),
+        Command::Db(_) => ("db", "onedeskd migrates and backs up by itself when it starts; backups are in /var/lib/onedesk/backups"),
+        Command::Mailbox(Mailbox::Test { .. }) => ("mailbox test", "try a token in your mail program: onedeskctl mailbox token ADDRESS"),
+        Command::Mailbox(Mailbox::AppPassword(_)) => {
+            ("mailbox app-password", "let the mail program sign in with XOAUTH2: onedeskctl mailbox token ADDRESS --json")
+        }
+        Command::Directory(Directory::Sync) => ("directory sync", "read Microsoft Graph: onedeskctl mailbox token ADDRESS --for graph"),
+        Command::Directory(Directory::Users { .. } | Directory::Groups { .. }) => {
+            ("the directory's content", "read Microsoft Graph: onedeskctl mailbox token ADDRESS --for graph")
+        }
+        Command::Directory(Directory::Approve | Directory::Discard) => {
+            ("holding changes back", "nothing waits for a decision: this version does not synchronise")
+        }
+        Command::Status
+        | Command::Audit { .. }
+        | Command::Explain { .. }
+        | Command::Completions { .. }
+        | Command::Mailbox(Mailbox::List | Mailbox::Connect { .. } | Mailbox::Token { .. } | Mailbox::Remove { .. })
+        | Command::Directory(Directory::Connect | Directory::Status | Directory::Disconnect { .. }) => return None,
+    };
+    Some(Failure::found(format!("{name}: not in this version of OneDesk")).hint(instead))
+}

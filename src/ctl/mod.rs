@@ -1,0 +1,74 @@
+//! `onedeskctl`: asks the daemon over the local API and says what it hears, to people in words and to scripts in JSON.
+//!
+//! One file per command family; [`output`] is the only one that prints, [`client`] the only one that talks to the daemon.
+
+mod args;
+mod audit;
+mod client;
+mod directory;
+mod explain;
+mod failure;
+mod later;
+mod mailbox;
+mod output;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Cli, Command};
+use client::Client;
+use failure::Failure;
+use output::Output;
+
+/// What every command works with.
+struct Context {
+    client: Client,
+    output: Output,
+}
+
+/// Runs `onedeskctl`: 0 done, 1 found problems or refused, 2 wrong usage, 69 daemon not reachable.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return output::usage(&usage),
+    };
+    let output = Output::new(cli.global.json, cli.global.yes);
+    match run(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => output.failure(&failure),
+    }
+}
+
+fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+    if let Some(refusal) = later::refusal(&cli.command) {
+        return Err(refusal);
+    }
+    match cli.command {
+        Command::Explain { what } => return explain::run(what, output),
+        Command::Completions { shell } => return output.raw(&completions(shell)),
+        _ => {}
+    }
+    let context = Context { client: Client::new(cli.global.socket()?), output };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::found(format!("the machine gives no event loop: {error}")))?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Status => status::run(&context).await,
+            Command::Audit { limit } => audit::run(&context, limit).await,
+            Command::Mailbox(command) => mailbox::run(&context, command).await,
+            Command::Directory(command) => directory::run(&context, command).await,
+            other => Err(later::refusal(&other).unwrap_or_else(Failure::said)),
+        }
+    })
+}
+
+fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "onedeskctl", &mut script);
+    script
+}
+
+#[cfg(test)]
+mod man_pages;

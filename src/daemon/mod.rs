@@ -1,0 +1,96 @@
+//! The daemon: arguments, the composition root, the jobs that nobody asks for, reload, and the process's life.
+
+mod arguments;
+mod assemble;
+mod jobs;
+mod lifecycle;
+mod reload;
+
+use std::process::ExitCode;
+
+use crate::model::{Clock, Hint};
+use crate::settings::Loaded;
+use crate::system::fd::Inherited;
+use crate::system::notify::Notifier;
+use crate::system::{journal, watchdog};
+
+use arguments::Arguments;
+use lifecycle::Lifecycle;
+
+/// EX_CONFIG of sysexits.h: the settings cannot be used.
+const EX_CONFIG: u8 = 78;
+
+/// What ends a start.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Settings(#[from] crate::settings::Error),
+    #[error(transparent)]
+    Assemble(#[from] assemble::Error),
+    #[error(transparent)]
+    Failed(#[from] lifecycle::Failed),
+    #[error("the machine refuses what every process needs")]
+    Machine(#[from] std::io::Error),
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Settings(error) => error.hint(),
+            Self::Assemble(error) => error.hint(),
+            Self::Failed(_) | Self::Machine(_) => None,
+        }
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    if arguments.check_config {
+        return arguments::check_config(&arguments.config);
+    }
+    // Before anything else is opened, and before anything secret is read.
+    let inherited = Inherited::adopt();
+    let ended = lifecycle::protect().and_then(|()| lifecycle::run(live(&arguments, inherited))).map_err(Error::from).and_then(|ended| ended);
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            match error {
+                Error::Settings(_) => ExitCode::from(EX_CONFIG),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+async fn live(arguments: &Arguments, inherited: Inherited) -> Result<(), Error> {
+    let clock = Clock::system();
+    let notifier = Notifier::from_environment()?;
+    let Loaded { settings, warnings } = crate::settings::Settings::load(&arguments.config).inspect_err(|_| {
+        // Nobody hears us in the journal otherwise: the level is part of what could not be read.
+        let _ = journal::install(log::LevelFilter::Info, clock.clone());
+    })?;
+    let _ = journal::install(settings.log_level, clock.clone());
+    let (life, reloads) = Lifecycle::begin(notifier.clone())?;
+    let house = assemble::assemble(settings, warnings, inherited, &life, &clock).await?;
+    reload::spawn(arguments.config.clone(), house.reload, reloads, life.tasks(), &notifier);
+    jobs::spawn(&house.jobs, life.tasks(), &notifier);
+    notifier.ready(&house.jobs.reporter.sentence());
+    watchdog::feed(life.tasks(), notifier, house.pulses);
+    log::info!(version = env!("CARGO_PKG_VERSION"), state = house.jobs.reporter.sentence().as_str(); "started");
+    Ok(life.until_stopped().await?)
+}
+
+fn report(error: &Error) {
+    let mut story = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        story += &format!(": {cause}");
+        source = cause.source();
+    }
+    log::error!(hint = error.hint().unwrap_or_default().as_str(); "cannot run: {story}");
+}

@@ -1,0 +1,111 @@
+//! Changed settings while the daemon runs: read whole, compared, swapped in one step. The only writer of what readers borrow.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::assemble::outbound;
+use super::lifecycle::ReloadRequests;
+use crate::model::{Hint, Problem};
+use crate::settings::{Loaded, Settings, restart_needed};
+use crate::system::http::Http;
+use crate::system::notify::Notifier;
+use crate::system::tasks::Tasks;
+use crate::system::tls::Certificate;
+use crate::system::{journal, watch as files};
+
+/// What a reload writes to.
+pub struct Reload {
+    /// The settings in force.
+    pub settings: watch::Sender<Arc<Settings>>,
+    /// What the file has that should be mended, and what waits for a restart.
+    pub notes: watch::Sender<Vec<Problem>>,
+    /// The outgoing client.
+    pub http: watch::Sender<Http>,
+    /// The certificate of our own door.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// Reloads on SIGHUP and whenever the settings file or a certificate changes.
+pub fn spawn(path: PathBuf, reload: Reload, mut requests: ReloadRequests, tasks: &Tasks, notifier: &Notifier) {
+    let stop = tasks.token();
+    let notifier = notifier.clone();
+    let mut watched = vec![path.clone()];
+    if let Some(tls) = &reload.settings.borrow().listen.tls {
+        watched.extend([tls.certificate.clone(), tls.key.clone()]);
+    }
+    let mut changes = files::watch(watched, tasks);
+    tasks.spawn("reload", async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = requests.next() => {}
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+            notifier.reloading();
+            let sentence = reload.apply(&path);
+            notifier.ready(&sentence);
+        }
+    });
+}
+
+impl Reload {
+    /// Applies the file as it is now; returns what happened, for the service manager's status line.
+    fn apply(&self, path: &Path) -> String {
+        let loaded = match Settings::load(path) {
+            Ok(loaded) => loaded,
+            Err(error) => return self.keep_the_old(&error),
+        };
+        self.reload_certificate();
+        let old = self.settings.borrow().clone();
+        let mut notes = loaded.warnings.clone();
+        let waiting = restart_needed(&old, &loaded.settings);
+        if !waiting.is_empty() {
+            log::warn!(keys = waiting.join(", ").as_str(); "changed settings wait for a restart");
+            notes.push(Problem::new(
+                "restart_needed",
+                format!("changed settings wait for a restart: {}", waiting.join(", ")),
+                "systemctl restart onedeskd; no request is lost",
+            ));
+        }
+        if let Err(problem) = self.swap(&old, loaded) {
+            notes.push(problem);
+        }
+        self.notes.send_replace(notes);
+        "settings are up to date".to_owned()
+    }
+
+    fn swap(&self, old: &Arc<Settings>, loaded: Loaded) -> Result<(), Problem> {
+        let new = loaded.settings;
+        if new == **old {
+            return Ok(());
+        }
+        if (&new.microsoft.ca_file, &new.microsoft.proxy) != (&old.microsoft.ca_file, &old.microsoft.proxy) {
+            let http = Http::new(&outbound(&new)).map_err(|error| {
+                log::error!(hint = error.hint().unwrap_or_default().as_str(); "the old settings stay in force: {error}");
+                Problem::new("settings", error.to_string(), error.hint().unwrap_or_default())
+            })?;
+            self.http.send_replace(http);
+        }
+        journal::set_level(new.log_level);
+        self.settings.send_replace(Arc::new(new));
+        log::info!("changed settings are in force");
+        Ok(())
+    }
+
+    fn keep_the_old(&self, error: &crate::settings::Error) -> String {
+        log::error!(hint = error.hint().unwrap_or_default().as_str(); "the old settings stay in force: {error}");
+        self.notes.send_replace(vec![error.problem()]);
+        format!("the old settings stay in force: {}", error.problem().title)
+    }
+
+    fn reload_certificate(&self) {
+        let files = self.settings.borrow().listen.tls.clone();
+        if let (Some(certificate), Some(files)) = (&self.certificate, files)
+            && let Err(error) = certificate.reload(&files)
+        {
+            log::error!(hint = error.hint().unwrap_or_default().as_str(); "the old certificate stays in use: {error}");
+        }
+    }
+}

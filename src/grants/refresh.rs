@@ -1,0 +1,205 @@
+//! One refresh, from the stored token to the stored token. Reads as the story it is; every decision stands in `policy`.
+
+use std::sync::Arc;
+
+use super::cell::Cell;
+use super::policy::{self, Aftermath};
+use super::{Failure, Grants, schedule};
+use crate::credentials::keeper::InForce;
+use crate::model::{Audience, GrantState, Secret};
+use crate::oauth::token::{GrantRequest, TokenError, Tokens, Verdict};
+use crate::store::grants::{GrantRow, Rotation};
+use crate::store::leases::Fence;
+use crate::store::{self};
+
+/// Attempts to get a rotated token onto the disk before the refresh is given up. Under Entra's rotation the token before it
+/// stays valid, so giving up loses nothing there.
+const WRITE_ATTEMPTS: u32 = 3;
+
+/// Why an attempt ended without tokens.
+enum Ended {
+    /// The provider (or the network on the way to it) said so.
+    Token(TokenError),
+    /// Decided without asking the provider.
+    Decided(Aftermath),
+    /// The database.
+    Store(store::Error),
+}
+
+impl From<store::Error> for Ended {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Grants {
+    /// Refreshes one grant for one resource and writes down how it went.
+    pub(super) async fn attempt(&self, cell: &Arc<Cell>, audience: Audience) -> Result<(), Failure> {
+        let _permit = self.permits.acquire().await;
+        let started = self.parts.clock.now();
+        let in_flight = self.parts.metrics.refresh_begins();
+        let result = self.refresh_stored(cell, audience).await;
+        let now = self.parts.clock.now();
+        let outcome = match &result {
+            Ok(()) => "ok",
+            Err(Ended::Token(error)) => outcome(error.verdict),
+            Err(Ended::Decided(aftermath)) => aftermath.state.reason().unwrap_or("ok"),
+            Err(Ended::Store(_)) => "store",
+        };
+        drop(in_flight);
+        self.parts.metrics.refreshed(outcome, now.duration_since(started).unsigned_abs());
+        match result {
+            Ok(()) => Ok(()),
+            Err(Ended::Store(error)) => Err(self.store_failed(cell, &error)),
+            Err(Ended::Decided(aftermath)) => Err(self.settle(cell, &aftermath).await),
+            Err(Ended::Token(error)) => Err(self.token_failed(cell, audience, error).await),
+        }
+    }
+
+    async fn refresh_stored(&self, cell: &Arc<Cell>, audience: Audience) -> Result<(), Ended> {
+        let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
+        let now = self.parts.clock.now();
+        let credentials = self.parts.keeper.in_force().ok_or_else(|| Ended::Decided(policy::without_credentials(now)))?;
+        if let Some(aftermath) = self.gate.closed(credentials.generation, now) {
+            return Err(Ended::Decided(aftermath));
+        }
+        let row = self.parts.store.get(cell.id).await?;
+        let (newest, previous) = self.parts.vault.open_refresh(&row).map_err(|_| Ended::Decided(policy::unreadable(now)))?;
+        let (used, tokens) = match self.redeem(&row, audience, &credentials, &newest).await {
+            Ok(tokens) => (newest, tokens),
+            // The newest may have been lost on its way to us, or written by a node that died: the one before still works at
+            // Microsoft, and a grant is only called dead when both are refused.
+            Err(refused) if refused.verdict == Verdict::GrantRefused && audience == cell.primary => {
+                let Some(previous) = previous else { return Err(Ended::Token(refused)) };
+                let tokens = self.redeem(&row, audience, &credentials, &previous).await.map_err(|second| {
+                    Ended::Token(if second.verdict == Verdict::GrantRefused { refused } else { second })
+                })?;
+                (previous, tokens)
+            }
+            Err(error) => return Err(Ended::Token(error)),
+        };
+        self.write_then_hand_out(cell, &fence, row, audience, &used, &tokens).await
+    }
+
+    /// Asks with the credentials in force; with newer ones once more when those are refused in the middle of a change.
+    async fn redeem(&self, row: &GrantRow, audience: Audience, with: &Arc<InForce>, token: &Secret<String>) -> Result<Tokens, TokenError> {
+        let microsoft = &self.parts.microsoft;
+        let request = GrantRequest::Refresh(token);
+        let error = match microsoft.redeem(&row.segment, &with.auth(), request, &microsoft.scope(audience, &row.scope)).await {
+            Err(error) if error.verdict == Verdict::ClientRejected => error,
+            answer => return answer,
+        };
+        let Some(newer) = self.parts.keeper.rejected(with, &error.problem).await.filter(|newer| newer.client_id == row.client_id) else {
+            return Err(error);
+        };
+        microsoft.redeem(&row.segment, &newer.auth(), request, &microsoft.scope(audience, &row.scope)).await
+    }
+
+    /// The order that matters: sealed and synced first, handed out second.
+    async fn write_then_hand_out(
+        &self,
+        cell: &Arc<Cell>,
+        fence: &Fence,
+        row: GrantRow,
+        audience: Audience,
+        used: &Secret<String>,
+        tokens: &Tokens,
+    ) -> Result<(), Ended> {
+        let now = self.parts.clock.now();
+        let unreadable = |_| Ended::Decided(policy::unreadable(now));
+        let asked = self.parts.microsoft.scope(audience, &row.scope);
+        let (token, access) = self.parts.vault.seal_access(cell.id, audience, tokens, &asked, now).map_err(unreadable)?;
+        let rotation = self.parts.vault.seal_rotation(cell.id, used, tokens, access).map_err(unreadable)?;
+        self.write(fence, &row, rotation).await?;
+        let was_waiting = cell.succeeded(audience, Arc::new(token), now);
+        if was_waiting {
+            log::info!(ONEDESK_GRANT:% = cell.id; "a grant is healthy again");
+        }
+        if self.gate.open() {
+            self.parts.keeper.accepted().await;
+        }
+        if was_waiting {
+            self.provider_is_back();
+        }
+        Ok(())
+    }
+
+    async fn write(&self, fence: &Fence, row: &GrantRow, rotation: Rotation) -> Result<(), store::Error> {
+        let mut attempt = 1;
+        loop {
+            match self.parts.store.rotate(fence, row.id, row.version, rotation.clone()).await {
+                Err(store::Error::Engine(cause)) if attempt < WRITE_ATTEMPTS => {
+                    log::warn!(ONEDESK_GRANT:% = row.id, error:% = cause; "a rotated token cannot be written yet, trying again");
+                    attempt += 1;
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+                result => return result.map(|_| ()),
+            }
+        }
+    }
+
+    async fn token_failed(&self, cell: &Arc<Cell>, audience: Audience, error: TokenError) -> Failure {
+        let is_refusal = matches!(error.verdict, Verdict::GrantRefused | Verdict::InteractionRequired | Verdict::Misconfigured);
+        if audience != cell.primary && is_refusal {
+            // The person never consented to this resource: that says nothing about the one that the grant is for.
+            return Failure::ScopeMissing(error.problem);
+        }
+        let failures = cell.failed_once_more();
+        let aftermath = policy::after_failure(&error, failures, self.parts.clock.now(), schedule::jitter(cell.id));
+        if error.verdict == Verdict::ClientRejected
+            && let Some(in_force) = self.parts.keeper.in_force()
+        {
+            self.gate.close(in_force.generation, aftermath.clone());
+        }
+        let code = error.provider.codes.first().copied().unwrap_or_default();
+        let trace = error.provider.trace_id.as_deref().unwrap_or_default();
+        log::debug!(ONEDESK_GRANT:% = cell.id, ONEDESK_AADSTS = code, ONEDESK_TRACE = trace; "a refresh did not work");
+        self.settle(cell, &aftermath).await
+    }
+
+    /// Notes the aftermath in memory, and on disk where it is news: ten thousand mailboxes that wait for the same outage
+    /// write once each, not once an attempt.
+    async fn settle(&self, cell: &Arc<Cell>, aftermath: &Aftermath) -> Failure {
+        if cell.failed(aftermath) {
+            match &aftermath.state {
+                GrantState::NeedsReauth { problem, .. } => {
+                    log::error!(ONEDESK_GRANT:% = cell.id, code = problem.code.as_str(), hint = problem.hint.as_str(); "a grant needs somebody to sign in again");
+                }
+                state => {
+                    log::warn!(ONEDESK_GRANT:% = cell.id, reason = state.reason().unwrap_or_default(); "a grant waits");
+                }
+            }
+            if let Err(error) = self.store_state(cell, &aftermath.state).await {
+                log::warn!(ONEDESK_GRANT:% = cell.id, error:% = error; "the state of a grant cannot be written");
+            }
+        }
+        let now = self.parts.clock.now();
+        Failure::of(&aftermath.state, Some(aftermath.next_try), now).unwrap_or(Failure::Gone)
+    }
+
+    async fn store_state(&self, cell: &Cell, state: &GrantState) -> Result<(), store::Error> {
+        let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
+        let row = self.parts.store.get(cell.id).await?;
+        self.parts.store.set_state(&fence, cell.id, row.version, state).await.map(|_| ())
+    }
+
+    fn store_failed(&self, cell: &Cell, error: &store::Error) -> Failure {
+        if matches!(error, store::Error::NotFound) {
+            return Failure::Gone;
+        }
+        log::error!(ONEDESK_GRANT:% = cell.id, error:% = error; "a refresh could not be written down, so its token is not handed out");
+        cell.stop_waiting(self.parts.clock.now() + jiff::SignedDuration::from_secs(30), |_| true);
+        Failure::Store(error.to_string())
+    }
+}
+
+const fn outcome(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::ClientRejected => "client_rejected",
+        Verdict::GrantRefused => "grant_refused",
+        Verdict::InteractionRequired => "interaction_required",
+        Verdict::Misconfigured => "misconfigured",
+        Verdict::Throttled { .. } => "throttled",
+        Verdict::Unavailable { .. } => "unavailable",
+    }
+}

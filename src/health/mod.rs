@@ -1,0 +1,3 @@
+//! Whether all is well, and what to do when it is not: the status in words and numbers.
+
+pub mod status;

@@ -1,0 +1,242 @@
+//! [`Reporter`]: puts together what the status says, and says it in one sentence too. Answers from memory, but for one
+//! question to the store.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::status::{
+    Check, CheckOutcome, CredentialsStatus, DirectoryCounts, MailboxCounts, SecretInUse, SsoSwitches, State, Status, Verified,
+};
+use crate::credentials::keeper::{self, Keeper};
+use crate::model::{GrantState, Hint, Problem};
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::system::metrics::Metrics;
+use crate::{directory, mailboxes};
+
+/// What the reporter looks at.
+pub struct Parts {
+    /// The credentials in force.
+    pub keeper: Keeper,
+    /// Mailboxes.
+    pub mailboxes: Arc<mailboxes::Service>,
+    /// Directories.
+    pub directory: Arc<directory::Service>,
+    /// The settings in force.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// What the settings file has that should be mended, and what waits for a restart.
+    pub notes: watch::Receiver<Vec<Problem>>,
+    /// What is wrong with the master key.
+    pub key_problem: Option<Problem>,
+    /// The database.
+    pub store: Store,
+    /// The numbers.
+    pub metrics: Metrics,
+}
+
+/// Computes the status.
+pub struct Reporter {
+    parts: Parts,
+}
+
+impl Reporter {
+    /// A reporter on these parts.
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// The status now.
+    pub async fn report(&self) -> Status {
+        let credentials = credentials(&self.parts.keeper.status());
+        let mailboxes = self.mailbox_counts();
+        let directory = self.directory_counts();
+        let checks = self.checks(&credentials, mailboxes, directory).await;
+        let mut warnings = self.parts.keeper.status().warnings.clone();
+        warnings.extend(self.parts.notes.borrow().iter().cloned());
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: self.state(&checks),
+            credentials,
+            warnings,
+            mailboxes,
+            directory,
+            sso: SsoSwitches::default(),
+            checks,
+        }
+    }
+
+    /// Why requests cannot be served; nothing when they can.
+    pub async fn unready(&self) -> Vec<Problem> {
+        let mut reasons = Vec::new();
+        if self.parts.keeper.in_force().is_none() {
+            let problem = self.parts.keeper.status().problem.clone();
+            reasons.push(problem.unwrap_or_else(credentials_missing));
+        }
+        if self.parts.settings.borrow().public_url.is_none() {
+            reasons.push(public_url_missing());
+        }
+        reasons.extend(self.store_problem().await);
+        reasons
+    }
+
+    /// The state in one sentence: for `systemctl status`.
+    pub fn sentence(&self) -> String {
+        let mailboxes = self.mailbox_counts();
+        let total = mailboxes.healthy + mailboxes.waiting + mailboxes.needs_reauth;
+        let status = self.parts.keeper.status();
+        let lead = match (status.state, &status.problem) {
+            (keeper::State::Unconfigured, Some(problem)) => format!("unconfigured: {}", problem.title),
+            (keeper::State::Unconfigured, None) => "unconfigured: no credentials yet".to_owned(),
+            (keeper::State::Stale, Some(problem)) => format!("stale: {}; the last good credentials stay in force", problem.title),
+            (keeper::State::Stale, None) => "stale: the last good credentials stay in force".to_owned(),
+            (keeper::State::Ready, _) if self.parts.settings.borrow().public_url.is_none() => "unconfigured: public_url is not set".to_owned(),
+            (keeper::State::Ready, _) if mailboxes.waiting + mailboxes.needs_reauth > 0 => "degraded".to_owned(),
+            (keeper::State::Ready, _) => "ready".to_owned(),
+        };
+        let mut sentence = format!("{lead}; {total} mailboxes");
+        for (count, words) in [(mailboxes.waiting, "waiting"), (mailboxes.needs_reauth, "need somebody to sign in")] {
+            if count > 0 {
+                sentence += &format!(", {count} {words}");
+            }
+        }
+        sentence
+    }
+
+    /// Brings the gauges up to date.
+    pub fn update_metrics(&self) {
+        let counts = self.mailbox_counts();
+        let as_usize = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let metrics = &self.parts.metrics;
+        metrics.set_mailboxes([
+            ("healthy", as_usize(counts.healthy)),
+            ("waiting", as_usize(counts.waiting)),
+            ("needs_reauth", as_usize(counts.needs_reauth)),
+        ]);
+        let state = match self.parts.keeper.status().state {
+            keeper::State::Unconfigured => "unconfigured",
+            keeper::State::Ready => "ready",
+            keeper::State::Stale => "stale",
+        };
+        metrics.set_credentials_state(state);
+        let listed = self.parts.mailboxes.list();
+        let healthy = listed.iter().filter(|mailbox| mailbox.state == GrantState::Healthy);
+        metrics.set_soonest_access_expiry(healthy.filter_map(|mailbox| mailbox.access_expires_at).min().map(jiff::Timestamp::as_second));
+    }
+
+    fn state(&self, checks: &[Check]) -> State {
+        let credentials = self.parts.keeper.status().state;
+        if credentials == keeper::State::Unconfigured || self.parts.settings.borrow().public_url.is_none() {
+            State::Unconfigured
+        } else if credentials == keeper::State::Stale {
+            State::Stale
+        } else if checks.iter().any(|check| check.outcome == CheckOutcome::Failed) {
+            State::Degraded
+        } else {
+            State::Ready
+        }
+    }
+
+    async fn checks(&self, credentials: &CredentialsStatus, mailboxes: MailboxCounts, directory: DirectoryCounts) -> Vec<Check> {
+        let public_url = self.parts.settings.borrow().public_url.is_none().then(public_url_missing);
+        let pair = match (&credentials.problem, &credentials.client_id) {
+            (Some(problem), _) => Some(problem.clone()),
+            (None, None) => Some(credentials_missing()),
+            (None, Some(_)) => None,
+        };
+        vec![
+            check("public_url", "the public URL is set", public_url),
+            check("credentials", "the credentials in /root/.OneDesk are in force", pair),
+            check("master_key", "the master key opens what is stored", self.parts.key_problem.clone()),
+            check("store", "the database answers", self.store_problem().await),
+            check("mailboxes", "every mailbox is healthy", people_needed(mailboxes.waiting, mailboxes.needs_reauth, "mailboxes", "mailbox list")),
+            check(
+                "directory",
+                "every connected directory is healthy",
+                people_needed(directory.waiting, directory.needs_reauth, "directories", "directory status"),
+            ),
+        ]
+    }
+
+    async fn store_problem(&self) -> Option<Problem> {
+        let error = self.parts.store.audit.page(None, 1).await.err()?;
+        Some(Problem::new("store", error.to_string(), error.hint().unwrap_or_default()))
+    }
+
+    fn mailbox_counts(&self) -> MailboxCounts {
+        let mut counts = MailboxCounts::default();
+        for mailbox in self.parts.mailboxes.list() {
+            *match mailbox.state {
+                GrantState::Healthy => &mut counts.healthy,
+                GrantState::Waiting { .. } => &mut counts.waiting,
+                GrantState::NeedsReauth { .. } => &mut counts.needs_reauth,
+            } += 1;
+        }
+        counts
+    }
+
+    fn directory_counts(&self) -> DirectoryCounts {
+        let mut counts = DirectoryCounts::default();
+        for directory in self.parts.directory.list() {
+            *match directory.state {
+                GrantState::Healthy => &mut counts.healthy,
+                GrantState::Waiting { .. } => &mut counts.waiting,
+                GrantState::NeedsReauth { .. } => &mut counts.needs_reauth,
+            } += 1;
+        }
+        counts
+    }
+}
+
+fn credentials(status: &keeper::Status) -> CredentialsStatus {
+    let in_force = status.in_force.as_ref();
+    CredentialsStatus {
+        client_id: in_force.map(|pair| pair.client_id.to_string()),
+        verified: match in_force.map(|pair| pair.verified) {
+            Some(keeper::Verified::Yes) => Verified::Yes,
+            Some(keeper::Verified::No) => Verified::No,
+            Some(keeper::Verified::Unverified) | None => Verified::Unverified,
+        },
+        secret_in_use: in_force.map(|pair| match pair.slot {
+            keeper::Slot::Current => SecretInUse::Current,
+            keeper::Slot::Next => SecretInUse::Next,
+        }),
+        secret_expires_at: None,
+        changed_at: in_force.map(|pair| pair.changed_at),
+        problem: status.problem.clone(),
+    }
+}
+
+fn check(name: &str, good: &str, problem: Option<Problem>) -> Check {
+    let (outcome, title, hint) = match problem {
+        None => (CheckOutcome::Ok, good.to_owned(), String::new()),
+        Some(problem) => (CheckOutcome::Failed, problem.title, problem.hint),
+    };
+    Check { name: name.to_owned(), outcome, title, hint }
+}
+
+fn people_needed(waiting: u64, needs_reauth: u64, what: &str, command: &str) -> Option<Problem> {
+    let title = match (waiting, needs_reauth) {
+        (0, 0) => return None,
+        (waiting, 0) => format!("{waiting} {what} wait for the provider or for credentials; nobody need sign in"),
+        (0, lost) => format!("{lost} {what} need somebody to sign in again"),
+        (waiting, lost) => format!("{lost} {what} need somebody to sign in again, {waiting} wait for the provider or for credentials"),
+    };
+    Some(Problem::new(what, title, format!("see which and why: onedeskctl {command}")))
+}
+
+fn credentials_missing() -> Problem {
+    Problem::new(
+        "credentials_missing",
+        "there are no credentials in force",
+        "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
+    )
+}
+
+fn public_url_missing() -> Problem {
+    Problem::new(
+        "public_url_missing",
+        "public_url is not set, so no link and no redirect URI can be made",
+        "set public_url in /etc/onedesk/onedeskd.toml, for example public_url = \"https://helpdesk.example.com\"; it takes effect at once",
+    )
+}

@@ -1,0 +1,13 @@
+//! One function for each call: read, one call on a service, answer.
+
+pub mod audit;
+pub mod directory;
+pub mod mailboxes;
+pub mod status;
+
+use crate::system::peer::Account;
+
+/// The caller as the audit log names it.
+fn actor(caller: &Account) -> crate::audit::Actor {
+    crate::audit::Actor::local(caller.uid, caller.name.as_deref())
+}

@@ -1,0 +1,74 @@
+//! The local API: HTTP/1.1 and JSON on `/run/onedesk/api.sock` for admins and for the other OneDesk services of this host.
+//!
+//! A request passes the front (who calls, may they), becomes one typed call on a service, and is answered from what that
+//! returns. Whatever is refused becomes a problem document (RFC 9457) in one place, the front.
+
+pub mod answers;
+mod calls;
+mod front;
+mod later;
+mod openapi;
+pub mod policy;
+mod read;
+mod refusal;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use tokio::sync::watch;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::settings::Settings;
+use crate::{audit, directory, health, mailboxes};
+
+/// What the calls are made on.
+#[derive(Clone)]
+pub struct Services {
+    /// Mailboxes and their tokens.
+    pub mailboxes: Arc<mailboxes::Service>,
+    /// The connected directories.
+    pub directory: Arc<directory::Service>,
+    /// Who did what.
+    pub audit: Arc<audit::Service>,
+    /// The status.
+    pub health: Arc<health::status::Reporter>,
+    /// Who may call what.
+    pub settings: watch::Receiver<Arc<Settings>>,
+}
+
+/// The API, to be served on connections that carry the peer as a request extension; a request without one is refused.
+pub fn router(services: Services) -> Router {
+    let settings = services.settings.clone();
+    let (calls, document) = calls().split_for_parts();
+    assemble(calls.with_state(services), document, settings)
+}
+
+fn assemble(calls: Router, document: OpenApi, settings: watch::Receiver<Arc<Settings>>) -> Router {
+    let document = openapi::finish(document);
+    let gate = Arc::new(front::Gate::new(settings));
+    calls
+        .merge(later::router())
+        .route("/v1/openapi.json", get(move || openapi::answer(document.clone())))
+        .fallback(front::unknown_path)
+        .method_not_allowed_fallback(front::wrong_method)
+        .layer(from_fn_with_state(gate, front::pass))
+}
+
+/// Every call but the document's own: a call cannot be added without being described.
+fn calls() -> OpenApiRouter<Services> {
+    OpenApiRouter::with_openapi(openapi::heading())
+        .routes(routes!(calls::status::read))
+        .routes(routes!(calls::mailboxes::list, calls::mailboxes::connect))
+        .routes(routes!(calls::mailboxes::remove))
+        .routes(routes!(calls::mailboxes::token))
+        .routes(routes!(calls::directory::list, calls::directory::connect))
+        .routes(routes!(calls::directory::disconnect))
+        .routes(routes!(calls::audit::page))
+}
+
+#[cfg(test)]
+mod tests;

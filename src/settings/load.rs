@@ -1,0 +1,151 @@
+//! From a path or a text to [`Settings`], with everything that is accepted but should be known as warnings.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::error::{Error, Fault, MOST_FAULTS, Slip};
+use super::file::File;
+use super::validate::validate;
+use super::{Address, Settings};
+use crate::model::Problem;
+
+/// Longer than any settings file; a larger one is a mistake and is not read to its end.
+const LARGEST: usize = 1024 * 1024;
+
+/// Settings, and what should be mended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// What works but is probably not meant.
+    pub warnings: Vec<Problem>,
+    /// Whether the file exists. Without one the defaults count, so that a fresh host starts and says what is missing.
+    pub found: bool,
+}
+
+impl Settings {
+    /// Reads the file at `path`. A missing file counts as an empty one, with a warning.
+    ///
+    /// # Errors
+    /// [`Error`] names everything that is wrong, not only the first mistake. Nothing of a bad file is used.
+    pub fn load(path: &Path) -> Result<Loaded, Error> {
+        match read(path) {
+            Ok(bytes) => Self::parse_bytes(&bytes, path),
+            Err(Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                let mut loaded = Self::parse("", path)?;
+                loaded.found = false;
+                let title = format!("{} does not exist, the defaults count", path.display());
+                loaded.warnings.insert(0, Problem::new("settings_missing", title, "make it: onedeskctl setup"));
+                Ok(loaded)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads `text`, which stands in `path`. Errors as [`Settings::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Loaded, Error> {
+        if text.len() > LARGEST {
+            return Err(Error::TooLarge { path: path.to_owned(), limit: LARGEST });
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (file, mut slips) = File::read(text);
+        let settings = match validate(&file) {
+            Ok(settings) if slips.is_empty() => settings,
+            Ok(_) => return Err(invalid(slips, text, path)),
+            Err(more) => {
+                slips.extend(more);
+                slips.sort_by_key(|slip| slip.span.start);
+                return Err(invalid(slips, text, path));
+            }
+        };
+        let warnings = warnings(&settings, path);
+        Ok(Loaded { settings, warnings, found: true })
+    }
+
+    /// Reads a text that may not even be text. Errors as [`Settings::load`].
+    pub fn parse_bytes(bytes: &[u8], path: &Path) -> Result<Loaded, Error> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::parse(text, path),
+            Err(fault) => {
+                let newlines = bytes[..fault.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+                Err(Error::NotUtf8 { path: path.to_owned(), line: u32::try_from(newlines + 1).unwrap_or(u32::MAX) })
+            }
+        }
+    }
+}
+
+/// What a fuzzer calls: any bytes end in settings or in an error that can be shown.
+pub fn fuzz(bytes: &[u8]) {
+    if let Err(error) = Settings::parse_bytes(bytes, Path::new("onedeskd.toml")) {
+        let _ = error.to_string();
+    }
+}
+
+/// The keys that differ between `old` and `new` and apply only at a restart; the names are those of onedeskd.toml(5).
+pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let differs = [
+        ("listen.http", old.listen.http != new.listen.http),
+        ("listen.group", old.listen.group != new.listen.group),
+        ("listen.metrics", old.listen.metrics != new.listen.metrics),
+        ("database.url", old.database.url != new.database.url),
+        ("database.password_file", old.database.password_file != new.database.password_file),
+        ("database.master_key_file", old.database.master_key_file != new.database.master_key_file),
+        ("mail.imap_listen", old.mail.imap_listen != new.mail.imap_listen),
+        ("mail.smtp_listen", old.mail.smtp_listen != new.mail.smtp_listen),
+        ("mail.pop3_listen", old.mail.pop3_listen != new.mail.pop3_listen),
+        ("local_api.socket", old.local_api.socket != new.local_api.socket),
+    ];
+    differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+    // Without O_NONBLOCK the open of a FIFO would wait for a writer for ever.
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > LARGEST {
+        return Err(Error::TooLarge { path: path.to_owned(), limit: LARGEST });
+    }
+    Ok(bytes)
+}
+
+fn invalid(mut slips: Vec<Slip>, text: &str, path: &Path) -> Error {
+    let more = slips.len().saturating_sub(MOST_FAULTS);
+    slips.truncate(MOST_FAULTS);
+    Error::Invalid { faults: slips.into_iter().map(|slip| Fault::locate(path, text, slip)).collect(), more }
+}
+
+fn warnings(settings: &Settings, path: &Path) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    let mut warn = |code: &str, title: String, hint: String| warnings.push(Problem::new(code, title, hint));
+    if settings.public_url.is_none() {
+        let hint = format!("add the line public_url = \"https://HOST\" at the top of {}", path.display());
+        warn("public_url_missing", "public_url is not set: nobody can connect or sign in".to_owned(), hint);
+    }
+    if settings.listen.group.is_some() && matches!(settings.listen.http, Address::Tcp(_)) {
+        let hint = "remove it, or let listen.http be a Unix socket".to_owned();
+        warn("setting_without_effect", "listen.group has no effect: listen.http is a TCP address".to_owned(), hint);
+    }
+    if let Some(everyone) = settings.listen.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
+        let title = format!("listen.trusted_proxies holds {everyone}: anybody can pretend to come from any address");
+        warn("trusts_everyone", title, "name the proxies' own addresses".to_owned());
+    }
+    if settings.database.password_file.is_some() {
+        let hint = "remove it".to_owned();
+        warn("setting_without_effect", "database.password_file has no effect: SQLite knows no password".to_owned(), hint);
+    }
+    let mail = &settings.mail;
+    for (key, set) in [("imap_listen", &mail.imap_listen), ("smtp_listen", &mail.smtp_listen), ("pop3_listen", &mail.pop3_listen)] {
+        if set.is_some() {
+            let title = format!("mail.{key} is set, but the mail gateway is not in this version");
+            warn("not_in_this_version", title, format!("remove {key} from [mail]"));
+        }
+    }
+    warnings
+}

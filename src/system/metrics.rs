@@ -1,0 +1,254 @@
+//! What is counted, and its text for Prometheus. Passed to whoever counts; there is no global.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Labels are words of ours from a closed list, never an address, a name or anything a client sends: the number of series
+/// stays bounded and no series tells who does what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Read {
+    purpose: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    door: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Secret {
+    secret: &'static str,
+}
+
+/// The counters of one process. Cheap to clone; every clone counts into the same ones.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    refreshes: Family<Outcome, Counter>,
+    refresh_duration: Histogram,
+    refreshes_in_flight: Gauge,
+    mailboxes: Family<State, Gauge>,
+    token_reads: Family<Read, Counter>,
+    http_requests: Family<Answered, Counter>,
+    credentials_changes: Family<Outcome, Counter>,
+    credentials_state: Family<State, Gauge>,
+    secret_expiry: Family<Secret, Gauge>,
+    soonest_access_expiry: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    /// All counters at zero, of this version of the program.
+    pub fn new(version: &'static str) -> Self {
+        let mut registry = Registry::with_prefix("onedesk");
+        let metrics = Self {
+            registry: Arc::default(),
+            refreshes: Family::default(),
+            // 10 ms to 41 s: longer than the deadline of a token request.
+            refresh_duration: Histogram::new(exponential_buckets(0.01, 2.0, 13)),
+            refreshes_in_flight: Gauge::default(),
+            mailboxes: Family::default(),
+            token_reads: Family::default(),
+            http_requests: Family::default(),
+            credentials_changes: Family::default(),
+            credentials_state: Family::default(),
+            secret_expiry: Family::default(),
+            soonest_access_expiry: Gauge::default(),
+        };
+        registry.register("build", "The program's version", Info::new([("version", version)]));
+        registry.register("token_refreshes", "Refreshes by outcome", metrics.refreshes.clone());
+        registry.register_with_unit("token_refresh_duration", "How long a refresh took", Unit::Seconds, metrics.refresh_duration.clone());
+        registry.register("token_refreshes_in_flight", "Refreshes under way", metrics.refreshes_in_flight.clone());
+        registry.register("mailboxes", "Connected mailboxes by state", metrics.mailboxes.clone());
+        registry.register("token_reads", "Tokens asked for by purpose and outcome", metrics.token_reads.clone());
+        registry.register("http_requests", "Requests by door and status", metrics.http_requests.clone());
+        registry.register("credentials_changes", "Changed credentials by outcome", metrics.credentials_changes.clone());
+        registry.register("credentials_state", "1 for the state of the credentials", metrics.credentials_state.clone());
+        registry.register_with_unit(
+            "secret_expiry_timestamp",
+            "When a client secret ends, as far as it is known",
+            Unit::Seconds,
+            metrics.secret_expiry.clone(),
+        );
+        registry.register_with_unit(
+            "soonest_access_expiry_timestamp",
+            "When the first access token of a healthy mailbox ends; 0 without one",
+            Unit::Seconds,
+            metrics.soonest_access_expiry.clone(),
+        );
+        Self { registry: Arc::new(registry), ..metrics }
+    }
+
+    /// A refresh begins; it is in flight until the answer is dropped or finished.
+    pub fn refresh_begins(&self) -> InFlight {
+        self.refreshes_in_flight.inc();
+        InFlight(self.refreshes_in_flight.clone())
+    }
+
+    /// A refresh has ended.
+    pub fn refreshed(&self, outcome: &'static str, took: Duration) {
+        self.refreshes.get_or_create(&Outcome { outcome }).inc();
+        self.refresh_duration.observe(took.as_secs_f64());
+    }
+
+    /// How many mailboxes are in each state; a state that is not named keeps its number.
+    pub fn set_mailboxes(&self, counts: impl IntoIterator<Item = (&'static str, usize)>) {
+        for (state, count) in counts {
+            self.mailboxes.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Somebody asked for a token.
+    pub fn token_read(&self, purpose: &'static str, outcome: &'static str) {
+        self.token_reads.get_or_create(&Read { purpose, outcome }).inc();
+    }
+
+    /// A door answered a request.
+    pub fn http_answered(&self, door: &'static str, status: u16) {
+        self.http_requests.get_or_create(&Answered { door, status }).inc();
+    }
+
+    /// The credentials changed, or would have.
+    pub fn credentials_changed(&self, outcome: &'static str) {
+        self.credentials_changes.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// The one state that the credentials are in.
+    pub fn set_credentials_state(&self, state: &'static str) {
+        self.credentials_state.clear();
+        self.credentials_state.get_or_create(&State { state }).set(1);
+    }
+
+    /// When the secret (`current` or `next`) ends, as seconds since 1970; nothing = unknown, and no series.
+    pub fn set_secret_expiry(&self, secret: &'static str, at: Option<i64>) {
+        match at {
+            Some(at) => drop(self.secret_expiry.get_or_create(&Secret { secret }).set(at)),
+            None => drop(self.secret_expiry.remove(&Secret { secret })),
+        }
+    }
+
+    /// When the first access token of a healthy mailbox ends, as seconds since 1970.
+    pub fn set_soonest_access_expiry(&self, at: Option<i64>) {
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double for longer than we do")]
+        self.soonest_access_expiry.set(at.unwrap_or_default() as f64);
+    }
+
+    /// Everything in the Prometheus text format.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail, and our labels encode themselves.
+        let _ = text::encode(&mut text, &self.registry);
+        classic(&text)
+    }
+}
+
+/// The `Content-Type` of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// OpenMetrics made into the text format 0.0.4, which every scraper reads: there, comments name a series as its samples do,
+/// and there is neither a unit, nor an end mark, nor the type `info`.
+fn classic(open: &str) -> String {
+    let mut text = String::with_capacity(open.len());
+    let mut types = HashMap::new();
+    for line in open.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            types.insert(name, kind);
+        }
+    }
+    for line in open.lines() {
+        let comment = ["# HELP ", "# TYPE "].into_iter().find_map(|mark| Some((mark, line.strip_prefix(mark)?.split_once(' ')?)));
+        match comment {
+            Some((mark, (name, words))) => {
+                let (suffix, kind) = match types.get(name) {
+                    Some(&"counter") => ("_total", "counter"),
+                    Some(&"info") => ("_info", "gauge"),
+                    Some(other) => ("", *other),
+                    None => ("", words),
+                };
+                let words = if mark == "# TYPE " { kind } else { words };
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "{mark}{name}{suffix} {words}");
+            }
+            None if line.starts_with('#') => {}
+            None => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+/// A refresh under way.
+#[must_use = "the refresh counts as under way until this is dropped"]
+pub struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_shows_in_the_text() {
+        let metrics = Metrics::new("1.2.3");
+        let in_flight = metrics.refresh_begins();
+        metrics.refreshed("refreshed", Duration::from_millis(15));
+        metrics.set_mailboxes([("healthy", 3), ("waiting", 0)]);
+        metrics.token_read("imap", "given");
+        metrics.http_answered("web", 303);
+        metrics.credentials_changed("in_force");
+        metrics.set_credentials_state("stale");
+        metrics.set_credentials_state("ready");
+        metrics.set_secret_expiry("current", Some(1_800_000_000));
+        metrics.set_secret_expiry("next", None);
+        let text = metrics.encode();
+        for line in [
+            "# TYPE onedesk_build_info gauge",
+            "# TYPE onedesk_token_refreshes_total counter",
+            "# TYPE onedesk_token_refresh_duration_seconds histogram",
+            "# HELP onedesk_mailboxes Connected mailboxes by state.",
+            "onedesk_build_info{version=\"1.2.3\"} 1",
+            "onedesk_token_refreshes_total{outcome=\"refreshed\"} 1",
+            "onedesk_token_refresh_duration_seconds_count 1",
+            "onedesk_token_refreshes_in_flight 1",
+            "onedesk_mailboxes{state=\"healthy\"} 3",
+            "onedesk_token_reads_total{purpose=\"imap\",outcome=\"given\"} 1",
+            "onedesk_http_requests_total{door=\"web\",status=\"303\"} 1",
+            "onedesk_credentials_changes_total{outcome=\"in_force\"} 1",
+            "onedesk_credentials_state{state=\"ready\"} 1",
+            "onedesk_secret_expiry_timestamp_seconds{secret=\"current\"} 1800000000",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("stale") && !text.contains("\"next\"") && !text.contains("# EOF"));
+        drop(in_flight);
+        assert!(metrics.encode().contains("onedesk_token_refreshes_in_flight 0"));
+    }
+}

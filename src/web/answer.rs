@@ -1,0 +1,90 @@
+//! How the web door answers: a page for people, a problem document (RFC 9457) for programs, the same words in both.
+
+use axum::Extension;
+use axum::extract::{OriginalUri, State};
+use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::Door;
+use super::front::Visitor;
+use super::pages::{ErrorPage, Page};
+use crate::flows::Browser;
+use crate::flows::connect::{Error as ConnectError, ErrorKind};
+use crate::model::{Problem, ProblemDocument};
+use crate::oauth::token::ProviderError;
+
+/// Sends the browser on with 303: never 307, which would repeat a POST with its code (RFC 9700 section 4.12).
+pub fn see_other(url: &str, cookie: Option<(&Browser, &Visitor)>) -> Response {
+    let Ok(location) = HeaderValue::from_str(url) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(LOCATION, location);
+    if let Some((browser, visitor)) = cookie
+        && let Ok(value) = HeaderValue::from_str(&browser.set_cookie(visitor.secure))
+    {
+        response.headers_mut().insert(SET_COOKIE, value);
+    }
+    response
+}
+
+/// Answers with what went wrong.
+pub fn refuse(door: &Door, visitor: &Visitor, error: &ConnectError) -> Response {
+    let status = match error.kind() {
+        ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
+        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+        ErrorKind::BadGateway => StatusCode::BAD_GATEWAY,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let problem = error.problem();
+    let aadsts = error.provider().and_then(|provider| provider.codes.first().copied()).unwrap_or_default();
+    log::warn!(
+        ONEDESK_REQUEST_ID:% = visitor.request_id, ONEDESK_AADSTS = aadsts, code = problem.code.as_str(), status = status.as_u16(),
+        client = visitor.origin().as_str(), hint = problem.hint.as_str();
+        "a connection did not come about"
+    );
+    problem_answer(door, visitor, status, &problem, error.provider())
+}
+
+/// A problem as a page or a document.
+pub fn problem_answer(
+    door: &Door,
+    visitor: &Visitor,
+    status: StatusCode,
+    problem: &Problem,
+    provider: Option<&ProviderError>,
+) -> Response {
+    if visitor.wants_json {
+        let document = ProblemDocument::from_problem(status.as_u16(), title(status), problem).request(visitor.request_id);
+        return (status, [(CONTENT_TYPE, ProblemDocument::MEDIA_TYPE)], document.with_provider(provider).to_json()).into_response();
+    }
+    let page = ErrorPage::new(problem, provider, visitor.request_id, door.services.clock.now());
+    (status, door.pages.render(&Page::Error(page))).into_response()
+}
+
+/// What there is not.
+pub async fn not_found(State(door): State<Door>, Extension(visitor): Extension<Visitor>, OriginalUri(uri): OriginalUri) -> Response {
+    let problem = Problem::new(
+        "unknown_path",
+        format!("there is nothing at {}", uri.path()),
+        "check the address; the links of this OneDesk come from onedeskctl and from the app registration's redirect URIs",
+    );
+    problem_answer(&door, &visitor, StatusCode::NOT_FOUND, &problem, None)
+}
+
+/// A method that the path does not know.
+pub async fn wrong_method(State(door): State<Door>, Extension(visitor): Extension<Visitor>) -> Response {
+    let problem = Problem::new("wrong_method", "this address is not asked that way", "open it with a browser (GET)");
+    problem_answer(&door, &visitor, StatusCode::METHOD_NOT_ALLOWED, &problem, None)
+}
+
+const fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "the request cannot be used",
+        StatusCode::FORBIDDEN => "not allowed",
+        StatusCode::NOT_FOUND => "not found",
+        StatusCode::METHOD_NOT_ALLOWED => "wrong method",
+        StatusCode::NOT_IMPLEMENTED => "not in this version",
+        StatusCode::BAD_GATEWAY => "the provider is at fault or out of reach",
+        _ => "this OneDesk cannot do that now",
+    }
+}

@@ -1,0 +1,71 @@
+//! The web door: the two integration callbacks, health, and the pages that go with them. Thin: every rule is a service's.
+
+mod answer;
+mod front;
+mod health;
+mod integrations;
+mod not_yet;
+mod pages;
+mod results;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::get;
+use tokio::sync::watch;
+
+use crate::directory;
+use crate::health::status::Reporter;
+use crate::mailboxes;
+use crate::model::Clock;
+use crate::settings::Settings;
+use crate::system::metrics::Metrics;
+
+use pages::Pages;
+use results::Results;
+
+/// What the web door serves.
+#[derive(Clone)]
+pub struct Services {
+    /// Mailboxes.
+    pub mailboxes: Arc<mailboxes::Service>,
+    /// Directories.
+    pub directory: Arc<directory::Service>,
+    /// Status and readiness.
+    pub reporter: Arc<Reporter>,
+    /// The settings in force.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What handlers share.
+#[derive(Clone)]
+struct Door {
+    services: Services,
+    pages: Arc<Pages>,
+    results: Arc<Results>,
+}
+
+/// The whole web door.
+pub fn router(services: Services) -> Router {
+    let door = Door { services, pages: Arc::new(Pages::new()), results: Arc::default() };
+    Router::new()
+        .merge(integrations::routes())
+        .merge(not_yet::routes())
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route(pages::STYLE_PATH, get(pages::style))
+        .fallback(answer::not_found)
+        .method_not_allowed_fallback(answer::wrong_method)
+        .layer(middleware::from_fn_with_state(door.clone(), front::front))
+        .with_state(door)
+}
+
+/// The metrics door.
+pub fn metrics_router(services: Services) -> Router {
+    Router::new().route("/metrics", get(health::numbers)).with_state(services)
+}

@@ -1,0 +1,33 @@
+//! [`Results`]: what the result pages show, kept for the moment between the callback and the page. Nothing depends on it.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use super::pages::ConnectedPage;
+use crate::crypto;
+
+/// As many as a busy morning may bring; the oldest goes first.
+const KEPT: usize = 256;
+
+/// The newest results by a name that nobody can guess.
+#[derive(Default)]
+pub struct Results(Mutex<VecDeque<(String, ConnectedPage)>>);
+
+impl Results {
+    /// Keeps a page and returns its name.
+    pub fn keep(&self, page: ConnectedPage) -> String {
+        let name = crypto::random_token(32).expose().clone();
+        let mut pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if pages.len() == KEPT {
+            pages.pop_front();
+        }
+        pages.push_back((name.clone(), page));
+        name
+    }
+
+    /// The page with that name.
+    pub fn get(&self, name: &str) -> Option<ConnectedPage> {
+        let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.iter().find(|(kept, _)| kept == name).map(|(_, page)| page.clone())
+    }
+}
