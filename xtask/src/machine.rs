@@ -59,6 +59,13 @@ pub const BOOT: &[Tool] = &[
     tool("pgrep", "procps", "procps-ng"),
 ];
 
+/// For a booted system with its own kernel.
+pub const VM: &[Tool] = &[
+    tool("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core"),
+    tool("mke2fs", "e2fsprogs", "e2fsprogs"),
+    tool("setfiles", "policycoreutils", "policycoreutils"),
+];
+
 /// The families whose package names are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {

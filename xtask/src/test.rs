@@ -16,6 +16,9 @@ pub struct Options {
     /// Leave out the lane that boots a system and installs the packages there (it needs root)
     #[arg(long)]
     no_boot: bool,
+    /// Also boot a virtual machine in software emulation: memory and task limits, SELinux (minutes)
+    #[arg(long)]
+    vm: bool,
 }
 
 /// Lanes that are not run here, with the reason; they are named so that nobody takes them for passed.
@@ -35,6 +38,9 @@ pub fn run(options: &Options) -> Result<()> {
         if !options.no_boot {
             tools.push(machine::BOOT);
         }
+        if options.vm {
+            tools.push(machine::VM);
+        }
         machine::ensure(&tools)
     });
     lanes.run("format", || cargo(&root, &["fmt", "--all", "--check"]));
@@ -51,7 +57,10 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(binaries) = &built {
         lanes.run("packages", || lint::packages(&root, binaries));
         if !options.no_boot {
-            boot_lane(&mut lanes, &root, binaries);
+            boot_lane(&mut lanes, "a booted system", || boot::run(&root, binaries));
+        }
+        if options.vm {
+            boot_lane(&mut lanes, "a virtual machine", || boot::run_virtual(&root, binaries));
         }
     }
     for (lane, why) in POSTPONED {
@@ -60,14 +69,13 @@ pub fn run(options: &Options) -> Result<()> {
     lanes.finish()
 }
 
-fn boot_lane(lanes: &mut Lanes, root: &Path, binaries: &Path) {
-    let name = "a booted system";
+fn boot_lane(lanes: &mut Lanes, name: &str, lane: impl FnOnce() -> Result<()>) {
     if !machine::is_root() {
         lanes.leave_out(name, "needs root");
     } else if machine::family() != Some(machine::Family::Debian) {
         lanes.leave_out(name, "makes its guest from Debian packages, which this system has not");
     } else {
-        lanes.run(name, || boot::run(root, binaries));
+        lanes.run(name, lane);
     }
 }
 

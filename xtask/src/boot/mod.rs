@@ -4,16 +4,17 @@
 mod container;
 mod repositories;
 mod tree;
+mod virtual_machine;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::command::{command, shown};
-use crate::{machine, workspace};
+use crate::{lint, machine, workspace};
 use container::{Container, Ending};
 
 /// What `cargo xtask boot` takes.
@@ -22,13 +23,22 @@ pub struct Options {
     /// The folder with onedeskd, onedeskctl and onedesk-credentials
     #[arg(value_name = "FOLDER")]
     binaries: PathBuf,
+    /// In a virtual machine instead of a container
+    #[arg(long)]
+    vm: bool,
 }
 
 /// Runs this lane alone, for work on the packages.
 pub fn run_alone(options: &Options) -> Result<()> {
     ensure!(machine::is_root(), "a system is booted by root only");
     machine::ensure(&[machine::PACKAGE, machine::BOOT])?;
-    run(&workspace()?, &options.binaries.canonicalize()?)
+    let (root, binaries) = (workspace()?, options.binaries.canonicalize()?);
+    if options.vm {
+        machine::ensure(&[machine::LINT, machine::VM])?;
+        run_virtual(&root, &binaries)
+    } else {
+        run(&root, &binaries)
+    }
 }
 
 /// How the guest goes down after each part.
@@ -36,43 +46,72 @@ const PARTS: [(&str, Ending); 2] = [("first-boot", Ending::Reboot), ("second-boo
 
 /// Installs the packages made of `binaries` in a booted system and walks through its life.
 pub fn run(root: &Path, binaries: &Path) -> Result<()> {
-    let work = root.join("target/boot");
-    let served = work.join("served");
-    if served.exists() {
-        fs::remove_dir_all(&served)?;
-    }
-    fs::create_dir_all(&served)?;
+    let stage = Stage::set(root)?;
+    let tree = tree::make(&stage.work)?;
+    stage.lap("the guest's tree is made");
+    repositories::make(root, &stage.work, &stage.served, &tree, binaries)?;
+    stage.lap("packages built, signed, and indexed");
 
-    let started = Instant::now();
-    let lap = |what: &str| println!("{:>7} ms  {what}", started.elapsed().as_millis());
-    shown(command("cargo", ["build", "--quiet", "--locked", "--package", "entra-sim"]).current_dir(root))?;
-    fs::copy(root.join("target/debug/entra-sim"), served.join("entra-sim"))?;
-    for file in fs::read_dir(root.join("tests/e2e/boot"))? {
-        let file = file?.path();
-        fs::copy(&file, served.join(file.file_name().unwrap_or_default()))?;
-    }
-    lap("simulator and scripts are in place");
-    let tree = tree::make(&work)?;
-    lap("the guest's tree is made");
-    repositories::make(root, &work, &served, &tree, binaries)?;
-    lap("packages built, signed, and indexed");
-
-    let mut container = Container::over(&tree, &work, &served)?;
+    let mut container = Container::over(&tree, &stage.work, &stage.served)?;
     let mut tally = Tally::default();
     for (part, ending) in PARTS {
         container.boot()?;
-        lap(&format!("{part}: systemd is up"));
-        let output = container.run(part)?;
-        let found = Tally::read(&output);
-        ensure!(found.is_some(), "{part} ended without its closing line");
-        tally.add(found.unwrap_or_default());
+        stage.lap(&format!("{part}: systemd is up"));
+        tally.add(part, &container.run(part)?)?;
         container.end(ending)?;
-        lap(&format!("{part}: down"));
+        stage.lap(&format!("{part}: down"));
     }
     drop(container);
-    println!("boot: {} passed, {} failed", tally.passed, tally.failed);
-    ensure!(tally.failed == 0 && tally.passed > 0, "{} steps failed in the booted system", tally.failed);
-    Ok(())
+    tally.finish("boot")
+}
+
+/// Installs the packages in a virtual machine, where the kernel enforces what a container does not: memory and task
+/// limits, and SELinux.
+pub fn run_virtual(root: &Path, binaries: &Path) -> Result<()> {
+    let stage = Stage::set(root)?;
+    let tree = tree::make_virtual(&stage.work)?;
+    stage.lap("the guest's tree is made");
+    repositories::make(root, &stage.work, &stage.served, &tree, binaries)?;
+    let policy = lint::selinux(root)?;
+    stage.lap("packages and policy built");
+    let output = virtual_machine::run(&stage.work, &stage.served, &tree, &policy)?;
+    stage.lap("the virtual machine is down");
+    let mut tally = Tally::default();
+    tally.add("virtual machine", &output)?;
+    tally.finish("virtual")
+}
+
+/// Folders of a run, and its clock.
+struct Stage {
+    work: PathBuf,
+    /// What the guest sees as `/srv/onedesk`.
+    served: PathBuf,
+    started: Instant,
+}
+
+impl Stage {
+    /// Puts simulator and scripts in place.
+    fn set(root: &Path) -> Result<Self> {
+        let work = root.join("target/boot");
+        let served = work.join("served");
+        if served.exists() {
+            fs::remove_dir_all(&served)?;
+        }
+        fs::create_dir_all(&served)?;
+        let stage = Self { work, served, started: Instant::now() };
+        shown(command("cargo", ["build", "--quiet", "--locked", "--package", "entra-sim"]).current_dir(root))?;
+        fs::copy(root.join("target/debug/entra-sim"), stage.served.join("entra-sim"))?;
+        for file in fs::read_dir(root.join("tests/e2e/boot"))? {
+            let file = file?.path();
+            fs::copy(&file, stage.served.join(file.file_name().unwrap_or_default()))?;
+        }
+        stage.lap("simulator and scripts are in place");
+        Ok(stage)
+    }
+
+    fn lap(&self, what: &str) {
+        println!("{:>7} ms  {what}", self.started.elapsed().as_millis());
+    }
 }
 
 /// Steps counted by a script in the guest.
@@ -91,9 +130,17 @@ impl Tally {
         })
     }
 
-    fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
+    fn add(&mut self, part: &str, output: &str) -> Result<()> {
+        let found = Self::read(output).with_context(|| format!("{part} ended without its closing line"))?;
+        self.passed += found.passed;
+        self.failed += found.failed;
+        Ok(())
+    }
+
+    fn finish(self, name: &str) -> Result<()> {
+        println!("{name}: {} passed, {} failed", self.passed, self.failed);
+        ensure!(self.failed == 0 && self.passed > 0, "{} steps failed in the booted system", self.failed);
+        Ok(())
     }
 }
 

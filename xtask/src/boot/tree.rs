@@ -8,16 +8,28 @@ use anyhow::{Context, Result};
 use crate::command::{command, quiet};
 
 /// What the guest has beside the smallest Debian; python3 comes with dnf and runs the test's own clients.
-const PACKAGES: &str = "systemd,systemd-sysv,libnss-systemd,dbus,dnf,rpm,passwd,procps,iproute2,ca-certificates";
+const BASE: &str = "systemd,systemd-sysv,libnss-systemd,dbus,dnf,rpm,passwd,procps,iproute2,ca-certificates";
 
 /// The arrangement's number: another one makes the tree anew.
 const EDITION: u32 = 1;
 
-/// Gives the tree, made if it is not there.
+/// What a virtual machine has beside that: a kernel, and SELinux with a policy.
+const VIRTUAL: &str = "udev,initramfs-tools,linux-image-cloud-amd64,selinux-policy-default,policycoreutils,semodule-utils";
+
+/// Gives the tree for a container, made if it is not there.
 pub fn make(work: &Path) -> Result<PathBuf> {
-    let tree = work.join("tree");
-    let stamp = work.join("tree.made");
-    let wanted = format!("{EDITION} {PACKAGES}");
+    made(work, "tree", BASE)
+}
+
+/// Gives the tree for a virtual machine, made if it is not there.
+pub fn make_virtual(work: &Path) -> Result<PathBuf> {
+    made(work, "tree-virtual", &format!("{BASE},{VIRTUAL}"))
+}
+
+fn made(work: &Path, name: &str, packages: &str) -> Result<PathBuf> {
+    let tree = work.join(name);
+    let stamp = work.join(format!("{name}.made"));
+    let wanted = format!("{EDITION} {packages}");
     if tree.is_dir() && fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
         return Ok(tree);
     }
@@ -31,7 +43,7 @@ pub fn make(work: &Path) -> Result<PathBuf> {
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
     ]);
-    mmdebstrap.arg(format!("--include={PACKAGES}")).arg(codename()?).arg(&tree).arg(sources());
+    mmdebstrap.arg(format!("--include={packages}")).arg(codename()?).arg(&tree).arg(sources());
     quiet(&mut mmdebstrap)?;
 
     // EL's place of the rpm database, a release number for dnf, and its preset policy: nothing is enabled by itself.
