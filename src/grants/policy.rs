@@ -77,12 +77,15 @@ pub fn unreadable(now: Timestamp) -> Aftermath {
 }
 
 /// The state of a grant while no credentials are in force at all.
-pub fn without_credentials(now: Timestamp) -> Aftermath {
-    let problem = Problem::new(
-        "credentials_missing",
-        "there are no credentials to ask Microsoft with",
-        "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
-    );
+/// `why` is what is known about that.
+pub fn without_credentials(why: Option<Problem>, now: Timestamp) -> Aftermath {
+    let problem = why.unwrap_or_else(|| {
+        Problem::new(
+            "credentials_missing",
+            "there are no credentials to ask Microsoft with",
+            "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
+        )
+    });
     waiting(WaitReason::CredentialsRejected, problem, now, LONGEST_WAIT_FOR_CREDENTIALS)
 }
 

@@ -51,7 +51,7 @@ pub async fn token(
 ) -> Result<Response, Refusal> {
     let purpose = purpose(uri.query())?;
     if purpose.audience() == Audience::Graph {
-        permit(&caller, Need::GraphToken, &services.settings.borrow().local_api)?;
+        permit(&caller, Need::GraphToken, &services.settings.borrow())?;
     }
     let token = services.mailboxes.token(&address, purpose, &actor(&caller)).await?;
     answer(&token, purpose)
