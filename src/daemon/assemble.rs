@@ -185,6 +185,7 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     let api = local_api::Services {
+        database: Arc::new(opened.database),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         audit: Arc::clone(&audit),

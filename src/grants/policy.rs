@@ -107,7 +107,6 @@ fn wait(failures: u32, longest: Duration, jitter: f64) -> Duration {
 mod tests {
     use super::*;
     use crate::model::Secret;
-    use crate::oauth::token::ProviderError;
 
     fn token(minutes: i64) -> AccessToken {
         let obtained_at = Timestamp::UNIX_EPOCH;
@@ -120,7 +119,7 @@ mod tests {
     }
 
     fn error(verdict: Verdict) -> TokenError {
-        TokenError { verdict, problem: Problem::new("x", "x", "x"), provider: ProviderError::default() }
+        TokenError { verdict, problem: Problem::new("x", "x", "x"), provider: Box::default() }
     }
 
     #[test]

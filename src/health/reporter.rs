@@ -73,9 +73,6 @@ impl Reporter {
             let problem = self.parts.keeper.status().problem.clone();
             reasons.push(problem.unwrap_or_else(credentials_missing));
         }
-        if self.parts.settings.borrow().public_url.is_none() {
-            reasons.push(public_url_missing());
-        }
         reasons.extend(self.store_problem().await);
         reasons
     }

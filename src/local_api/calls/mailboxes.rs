@@ -108,7 +108,7 @@ mod tests {
             expires_at: "2026-01-01T01:00:00Z".parse().unwrap(),
             scope: String::new(),
         };
-        MailboxToken { access, user: "test@contoso.onmicrosoft.com".to_owned() }
+        MailboxToken { access: Arc::new(access), user: "test@contoso.onmicrosoft.com".to_owned() }
     }
 
     async fn body(response: Response) -> serde_json::Value {
