@@ -4,10 +4,12 @@
 
 pub mod file;
 pub mod grammar;
+pub mod handover;
 mod in_force;
 pub mod keeper;
 mod ledger;
 pub mod source;
+mod wire;
 
 use std::path::Path;
 
