@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::client::{Connection, Place};
@@ -136,7 +137,7 @@ pub struct Installation {
     /// The credentials file, alone in a folder.
     pub credentials: PathBuf,
     scene: Scene,
-    helper: Option<Child>,
+    helper: Option<Service>,
 }
 
 impl Installation {
@@ -176,7 +177,7 @@ socket = "{shown}/api.sock"
         Ok(installation)
     }
 
-    async fn start_helper(&self) -> Result<Child> {
+    async fn start_helper(&self) -> Result<Service> {
         let socket = Path::new(HAND_OVER).join("handover.sock");
         let mut command = self.scene.command("onedesk-credentials");
         command.arg("--file").arg(&self.credentials).arg("--socket").arg(&socket).args(["--user", "root"]);
@@ -188,14 +189,14 @@ socket = "{shown}/api.sock"
     pub async fn start(&self) -> Result<(Daemon, Duration)> {
         let mut command = self.scene.command("onedeskd");
         command.arg("--config").arg(self.folder.join("onedeskd.toml"));
-        let (process, took) = start(&mut command, &self.folder, "onedeskd").await?;
+        let (service, took) = start(&mut command, &self.folder, "onedeskd").await?;
         let socket = |name: &str| Place::Unix(self.folder.join(name));
-        Ok((Daemon { process, api: socket("api.sock"), web: socket("http.sock") }, took))
+        Ok((Daemon { service, api: socket("api.sock"), web: socket("http.sock") }, took))
     }
 
     /// The helper's process id, where there is one.
     pub fn helper(&self) -> Option<u32> {
-        self.helper.as_ref().and_then(Child::id)
+        self.helper.as_ref().and_then(|helper| helper.process.id())
     }
 
     /// The scene that it is part of.
@@ -206,7 +207,7 @@ socket = "{shown}/api.sock"
 
 /// A running onedeskd.
 pub struct Daemon {
-    process: Child,
+    service: Service,
     /// Its local API.
     pub api: Place,
     /// Its web door.
@@ -216,7 +217,7 @@ pub struct Daemon {
 impl Daemon {
     /// Its process id.
     pub fn pid(&self) -> Result<u32> {
-        self.process.id().context("the daemon has ended")
+        self.service.process.id().context("the daemon has ended")
     }
 
     /// Sends it a signal.
@@ -227,19 +228,25 @@ impl Daemon {
     /// Ends it as the service manager does.
     pub async fn stop(mut self) -> Result<()> {
         self.signal(Signal::SIGTERM)?;
-        let status = timeout(PATIENCE, self.process.wait()).await.context("the daemon does not end")??;
+        let status = timeout(PATIENCE, self.service.process.wait()).await.context("the daemon does not end")??;
         ensure!(status.success(), "the daemon ended with {status}");
         Ok(())
     }
 
     /// Ends it as a power cut does to a process.
     pub async fn kill(mut self) -> Result<()> {
-        self.process.kill().await.context("the daemon cannot be killed")
+        self.service.process.kill().await.context("the daemon cannot be killed")
     }
 }
 
+/// A process with a service manager that listens to it.
+struct Service {
+    process: Child,
+    _manager: JoinSet<()>,
+}
+
 /// Starts a program that tells the service manager when it is ready (`sd_notify(3)`); what it logs goes to a file.
-async fn start(command: &mut Command, folder: &Path, name: &str) -> Result<(Child, Duration)> {
+async fn start(command: &mut Command, folder: &Path, name: &str) -> Result<(Service, Duration)> {
     let socket = folder.join(format!("{name}.notify"));
     if socket.exists() {
         fs::remove_file(&socket)?;
@@ -263,7 +270,9 @@ async fn start(command: &mut Command, folder: &Path, name: &str) -> Result<(Chil
         took = timeout(PATIENCE, ready) => took.with_context(|| format!("{name} does not become ready"))??,
         ended = process.wait() => anyhow::bail!("{name} ended with {}; see its log in {}", ended?, folder.display()),
     };
-    Ok((process, took))
+    let mut listening = JoinSet::new();
+    listening.spawn(async move { while manager.recv(&mut [0; 4096]).await.is_ok() {} });
+    Ok((Service { process, _manager: listening }, took))
 }
 
 /// Writes a file that only its owner may read.

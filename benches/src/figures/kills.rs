@@ -21,6 +21,9 @@ const LIFETIME: u64 = 2;
 /// hit the rush after the start and the others what comes later.
 const LONGEST_LIFE: u64 = 160;
 
+/// Nothing rotates if it takes more.
+const MOST_KILLS: usize = 2_000;
+
 struct Outcome {
     kills: usize,
     rotations: u64,
@@ -48,13 +51,12 @@ pub async fn measure(scene: &Scene, scale: &Scale) -> Result<Figure> {
 
 async fn run(scene: &Scene, policy: &str, rotations: u64) -> Result<Outcome> {
     let folder = scene.folder(policy)?;
-    let simulator = Simulator::start(scene, &folder, MAILBOXES, json!({"refresh": policy})).await?;
+    let simulator = Simulator::start(scene, &folder, MAILBOXES, json!({"refresh": policy, "access_token_lifetime": LIFETIME})).await?;
     let installation = Installation::new(scene, folder, &simulator, false).await?;
     let (daemon, _) = installation.start().await?;
     sign_in::connect_all(&daemon, &simulator, MAILBOXES).await?;
     daemon.stop().await?;
     simulator.order(Method::POST, "reset", None).await?;
-    simulator.behave(json!({"access_token_lifetime": LIFETIME})).await?;
 
     let random = RandomState::new();
     let mut outcome = Outcome { kills: 0, rotations: 0, lost: 0 };
@@ -68,6 +70,7 @@ async fn run(scene: &Scene, policy: &str, rotations: u64) -> Result<Outcome> {
             daemon.stop().await?;
             return Ok(outcome);
         }
+        anyhow::ensure!(outcome.kills < MOST_KILLS, "only {} rotations during {MOST_KILLS} kills", outcome.rotations);
         let life = random.hash_one(outcome.kills) % LONGEST_LIFE;
         tokio::time::sleep(Duration::from_millis(life)).await;
         daemon.kill().await?;
