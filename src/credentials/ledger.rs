@@ -83,6 +83,8 @@ pub struct Status {
     pub in_force: Option<Arc<InForce>>,
     /// The client id of a pair that was refused while nothing is in force.
     pub refused_client_id: Option<ClientId>,
+    /// Nothing is in force because the first pair is being tried: within moments there is an answer, or it is taken without.
+    pub is_first_trial: bool,
     /// Why it is not well.
     pub problem: Option<Problem>,
     /// What is accepted but should be mended, and what the provider said that is no verdict.
@@ -408,8 +410,9 @@ impl Ledger {
             (None, _) => State::Unconfigured,
         };
         let refused_client_id = self.refused.as_ref().filter(|_| self.in_force.is_none()).map(|refused| refused.pair.client_id);
+        let is_first_trial = self.in_force.is_none() && self.candidate.as_ref().is_some_and(|candidate| !candidate.is_retry);
         let warnings = self.file_warnings.iter().chain(&self.notes).cloned().collect();
-        Status { state, in_force: self.in_force.clone(), refused_client_id, problem, warnings }
+        Status { state, in_force: self.in_force.clone(), refused_client_id, is_first_trial, problem, warnings }
     }
 }
 

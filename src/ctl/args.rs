@@ -123,7 +123,7 @@ pub enum Command {
     /// People who sign in (not in this version)
     #[command(subcommand)]
     People(People),
-    /// The database (not in this version)
+    /// The database: condition, backup, restore, new master key
     #[command(subcommand)]
     Db(Db),
     /// Print a completion script
@@ -335,14 +335,14 @@ pub enum Decision {
 
 #[derive(Debug, Subcommand)]
 pub enum Db {
-    /// Show the database's version and size (not in this version)
+    /// Show the database's version and size
     Status,
-    /// Bring the database to this version (not in this version)
+    /// Tell which schema the database has; onedeskd migrates it at its start
     Migrate,
-    /// Back the database up (not in this version)
+    /// Back the database up, without the master key
     Backup { file: PathBuf },
-    /// Restore a backup, with the daemon stopped (not in this version)
+    /// Restore a backup, with the daemon stopped
     Restore { file: PathBuf },
-    /// Seal everything with a new master key, with the daemon stopped (not in this version)
+    /// Seal everything with a new master key, with the daemon stopped
     Rekey,
 }

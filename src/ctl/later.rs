@@ -16,7 +16,6 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         Command::AppRegistration { .. } => ("app-registration", "follow the section ENTRA of onedesk-credentials(5)"),
         Command::Sso(_) => ("sso", "keep the sign-in that you have until OneDesk is updated"),
         Command::People(_) => ("people", "keep the sign-in that you have until OneDesk is updated"),
-        Command::Db(_) => ("db", "onedeskd migrates and backs up by itself when it starts; backups are in /var/lib/onedesk/backups"),
         Command::Mailbox(Mailbox::Test { .. }) => ("mailbox test", "try a token in your mail program: onedeskctl mailbox token ADDRESS"),
         Command::Mailbox(Mailbox::AppPassword(_)) => {
             ("mailbox app-password", "let the mail program sign in with XOAUTH2: onedeskctl mailbox token ADDRESS --json")
@@ -30,6 +29,7 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         }
         Command::Status
         | Command::Audit { .. }
+        | Command::Db(_)
         | Command::Explain { .. }
         | Command::Completions { .. }
         | Command::Mailbox(Mailbox::List | Mailbox::Connect { .. } | Mailbox::Token { .. } | Mailbox::Remove { .. })

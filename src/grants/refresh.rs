@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cell::Cell;
 use super::policy::{self, Aftermath};
 use super::{Failure, Grants, schedule};
-use crate::model::{Audience, GrantState, Secret};
+use crate::model::{Audience, GrantState, ReauthReason, Secret};
 use crate::oauth::token::{GrantRequest, TokenError, Tokens, Verdict};
 use crate::store::grants::{GrantRow, Rotation};
 use crate::store::leases::Fence;
@@ -58,7 +58,7 @@ impl Grants {
     async fn refresh_stored(&self, cell: &Arc<Cell>, audience: Audience) -> Result<(), Ended> {
         let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
         let now = self.parts.clock.now();
-        let status = self.parts.keeper.status();
+        let status = self.parts.keeper.settled().await;
         let Some(credentials) = status.in_force.clone() else {
             return Err(Ended::Decided(policy::without_credentials(status.problem.clone(), now)));
         };
@@ -157,7 +157,10 @@ impl Grants {
                     log::warn!(ONEDESK_GRANT:% = cell.id, reason = state.reason().unwrap_or_default(); "a grant waits");
                 }
             }
-            if let Err(error) = self.store_state(cell, &aftermath.state).await {
+            // That the key does not fit says nothing about the grant: with the right one it is as it was.
+            if aftermath.state.reason() != Some(ReauthReason::Unreadable.as_str())
+                && let Err(error) = self.store_state(cell, &aftermath.state).await
+            {
                 log::warn!(ONEDESK_GRANT:% = cell.id, error:% = error; "the state of a grant cannot be written");
             }
         }

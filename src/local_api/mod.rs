@@ -23,6 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::settings::Settings;
+use crate::store::care::Care;
 use crate::{audit, directory, health, mailboxes};
 
 /// What the calls are made on.
@@ -34,6 +35,8 @@ pub struct Services {
     pub directory: Arc<directory::Service>,
     /// Who did what.
     pub audit: Arc<audit::Service>,
+    /// The database.
+    pub database: Arc<dyn Care>,
     /// The status.
     pub health: Arc<health::reporter::Reporter>,
     /// Who may call what.
@@ -68,6 +71,8 @@ fn calls() -> OpenApiRouter<Services> {
         .routes(routes!(calls::directory::list, calls::directory::connect))
         .routes(routes!(calls::directory::disconnect))
         .routes(routes!(calls::audit::page))
+        .routes(routes!(calls::database::condition))
+        .routes(routes!(calls::database::back_up))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One function for each call: read, one call on a service, answer.
 
 pub mod audit;
+pub mod database;
 pub mod directory;
 pub mod mailboxes;
 pub mod status;
