@@ -123,7 +123,7 @@ pub enum Command {
     /// People who sign in (not in this version)
     #[command(subcommand)]
     People(People),
-    /// The database (not in this version)
+    /// The database: condition, backup, restore, new master key
     #[command(subcommand)]
     Db(Db),
     /// Print a completion script

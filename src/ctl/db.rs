@@ -69,7 +69,8 @@ async fn back_up(context: &Context, file: &Path) -> Result<(), Failure> {
     let answer = context.client.post::<Backup>("/v1/database/backups", &serde_json::json!({})).await.inspect_err(|_| {
         let _ = fs::remove_file(file);
     })?;
-    let copied = fs::File::open(&answer.value.path).and_then(|mut source| io::copy(&mut source, &mut target)).and_then(|_| target.sync_all());
+    let copied =
+        fs::File::open(&answer.value.path).and_then(|mut source| io::copy(&mut source, &mut target)).and_then(|_| target.sync_all());
     // The daemon's copy was only on the way; its folder keeps those of migrations.
     let _ = fs::remove_file(&answer.value.path);
     copied.map_err(|error| {

@@ -53,7 +53,8 @@ pub async fn rekey(context: &Context) -> Result<(), Failure> {
         keyring.seal(context, &plain).map_err(|error| Error::Damaged(error.to_string()))
     };
     let count = opened.store.grants.reseal(&reseal).await.map_err(|error| {
-        Failure::found(format!("not everything could be sealed anew: {error}")).hint("nothing is lost: both keys are kept; see onedeskctl db status")
+        Failure::found(format!("not everything could be sealed anew: {error}"))
+            .hint("nothing is lost: both keys are kept; see onedeskctl db status")
     })?;
     Keyring::retire_old_keys(&source).map_err(|error| key_refused(&error))?;
     context.output.text(&format!(

@@ -38,13 +38,14 @@ pub fn spawn(path: PathBuf, reload: Reload, mut requests: ReloadRequests, tasks:
     if let Some(tls) = &reload.settings.borrow().listen.tls {
         watched.extend([tls.certificate.clone(), tls.key.clone()]);
     }
-    let mut changes = files::watch(watched, tasks);
+    let (mut changes, watching) = files::watch(watched);
+    tasks.spawn("file watch", watching);
     tasks.spawn("reload", async move {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = requests.next() => {}
-                changed = changes.changed() => if changed.is_err() { return },
+                () = changes.next() => {}
             }
             notifier.reloading();
             reload.apply(&path);

@@ -29,7 +29,8 @@ impl Provider {
         });
         let mut command = Command::new("node");
         command.args(["server.mjs", "--client-id", CLIENT_ID, "--redirect-uri", redirect_uri]).current_dir(folder);
-        let mut child = command.env("CLIENT_SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("node is needed for this test: install nodejs");
+        let mut child =
+            command.env("CLIENT_SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("node is needed for this test: install nodejs");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));

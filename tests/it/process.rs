@@ -69,7 +69,8 @@ fn a_start_that_cannot_work_says_why_and_what_to_do() {
     let (code, shown) = outcome(&site);
     assert!(code == Some(1) && shown.contains("/proc/onedesk") && shown.contains("hint="), "{code:?} {shown}");
 
-    std::fs::write(site.path("garbage.db"), "this is no database, but some text that is long enough to be looked at. ".repeat(100)).unwrap();
+    std::fs::write(site.path("garbage.db"), "this is no database, but some text that is long enough to be looked at. ".repeat(100))
+        .unwrap();
     let url = format!("\"sqlite://{}\"", site.path("garbage.db").display());
     site.set("database.url", &url);
     let (code, shown) = outcome(&site);
@@ -115,7 +116,8 @@ fn a_listener_of_the_service_manager_is_taken_with_whoever_waits_at_it() {
     let mut answer = String::new();
     early.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    let stored = |name: &str| manager.messages().iter().any(|message| message.contains("FDSTORE=1") && message.contains(&format!("FDNAME={name}")));
+    let stored =
+        |name: &str| manager.messages().iter().any(|message| message.contains("FDSTORE=1") && message.contains(&format!("FDNAME={name}")));
     assert!(["api", "http", "metrics"].into_iter().all(stored), "{:?}", manager.messages());
     child.kill().unwrap();
     child.wait().unwrap();

@@ -14,7 +14,9 @@ fn a_changed_file_is_in_force_without_a_signal() {
     let mut world = World::start();
     world.daemon.site.set("microsoft.tenant", "\"organizations\"");
     let link = world.daemon.mailbox_link(&json!({}));
-    eventually("sign-ins go to organizations", || Browser::new().begin(&link).contains("/organizations/oauth2/v2.0/authorize").then_some(()));
+    eventually("sign-ins go to organizations", || {
+        Browser::new().begin(&link).contains("/organizations/oauth2/v2.0/authorize").then_some(())
+    });
 }
 
 #[test]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::OpenError;
-use crate::store::care::{Care, Condition};
 use crate::store::Error;
+use crate::store::care::{Care, Condition};
 use uuid::Uuid;
 
 use super::{Sqlite, columns, files, options, schema};
@@ -62,7 +62,8 @@ impl Care for Sqlite {
     }
 
     async fn back_up(&self) -> Result<PathBuf, Error> {
-        let target = schema::backup_folder(&self.path).map_err(|error| Error::Engine(error.into()))?.join(format!("copy-{}.db", Uuid::new_v4()));
+        let target =
+            schema::backup_folder(&self.path).map_err(|error| Error::Engine(error.into()))?.join(format!("copy-{}.db", Uuid::new_v4()));
         self.backup(&target).await.map_err(|error| Error::Engine(error.into()))?;
         Ok(target)
     }

@@ -186,7 +186,8 @@ impl Drop for Daemon {
         let _ = self.child.wait();
         if std::thread::panicking() {
             let log = self.log();
-            let lines: Vec<_> = log.lines().filter(|line| !line.contains("local API request") && !line.contains("DEBUG answered")).collect();
+            let lines: Vec<_> =
+                log.lines().filter(|line| !line.contains("local API request") && !line.contains("DEBUG answered")).collect();
             println!("the daemon's last words:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
         }
     }
