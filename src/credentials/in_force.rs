@@ -114,6 +114,8 @@ pub struct Status {
     pub in_force: Option<Arc<InForce>>,
     /// The client id of a pair that was refused while nothing is in force.
     pub refused_client_id: Option<ClientId>,
+    /// Nothing is in force because the first pair is being tried: within moments there is an answer, or it is taken without.
+    pub is_first_trial: bool,
     /// Why it is not well.
     pub problem: Option<Problem>,
     /// What is accepted but should be mended, and what the provider said that is no verdict.

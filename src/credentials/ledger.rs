@@ -312,8 +312,9 @@ impl Ledger {
             (None, _) => State::Unconfigured,
         };
         let refused_client_id = self.refused.as_ref().filter(|_| self.in_force.is_none()).map(|refused| refused.pair.client_id);
+        let is_first_trial = self.in_force.is_none() && self.candidate.as_ref().is_some_and(|candidate| !candidate.is_retry);
         let warnings = self.file_warnings.iter().chain(&self.notes).cloned().collect();
-        Status { state, in_force: self.in_force.clone(), refused_client_id, problem, warnings }
+        Status { state, in_force: self.in_force.clone(), refused_client_id, is_first_trial, problem, warnings }
     }
 }
 
