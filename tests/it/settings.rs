@@ -51,7 +51,7 @@ fn a_bad_file_keeps_the_old_settings_and_says_line_and_cure() {
 #[test]
 fn what_needs_a_restart_is_named() {
     let mut world = World::start();
-    world.daemon.site.set("database.url", "\"sqlite:///nonexistent/other.db\"");
+    world.daemon.site.set("database.url", "\"sqlite:///proc/onedesk/other.db\"");
     let status = world.daemon.wait_for_status("a restart is asked for", |status| warning(status, "restart_needed").is_some());
     assert!(warning(&status, "restart_needed").unwrap()["title"].as_str().unwrap().contains("database"), "{status}");
 }
