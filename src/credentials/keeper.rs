@@ -13,7 +13,7 @@ use crate::model::{ClientId, Clock, Generation, Problem, Secret};
 use crate::system::metrics::Metrics;
 use crate::system::tasks::Tasks;
 
-pub use super::ledger::{InForce, Slot, State, Status, Trial, Verdict, Verified};
+pub use super::in_force::{InForce, Slot, State, Status, Trial, Verdict, Verified};
 
 /// How long a verdict is waited for before a new pair is taken unverified (interface, section 2): within a second of the
 /// file's change it is in force, whatever the provider does.

@@ -93,11 +93,12 @@ impl Error {
     /// The kind of answer.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Flow(super::Error::Store(_) | super::Error::Unsealable) | Self::Store(_) | Self::Seal(_) | Self::NotConfigured(_) => ErrorKind::Unavailable,
+            Self::Flow(super::Error::Store(_) | super::Error::Unsealable) | Self::Store(_) | Self::Seal(_) | Self::NotConfigured(_) => {
+                ErrorKind::Unavailable
+            }
             Self::Flow(_) | Self::Callback(_) | Self::Issuer(_) => ErrorKind::BadRequest,
             Self::Refused { kind, .. } => *kind,
-            Self::NotAllowed(_) => ErrorKind::Forbidden,
-            Self::IdToken(IdTokenError::Tenant(_)) => ErrorKind::Forbidden,
+            Self::NotAllowed(_) | Self::IdToken(IdTokenError::Tenant(_)) => ErrorKind::Forbidden,
             Self::IdToken(_) | Self::Provider(_) => ErrorKind::BadGateway,
             Self::Token(error) => match error.verdict {
                 Verdict::ClientRejected | Verdict::Misconfigured => ErrorKind::Unavailable,

@@ -48,15 +48,17 @@ impl Reporter {
 
     /// The status now.
     pub async fn report(&self) -> Status {
-        let credentials = credentials(&self.parts.keeper.status());
+        // Taken once: what is told must be of one moment, whatever happens while the rest is gathered.
+        let keeper = self.parts.keeper.status();
+        let credentials = credentials(&keeper);
         let mailboxes = self.mailbox_counts();
         let directory = self.directory_counts();
         let checks = self.checks(&credentials, mailboxes, directory).await;
-        let mut warnings = self.parts.keeper.status().warnings.clone();
+        let mut warnings = keeper.warnings.clone();
         warnings.extend(self.parts.notes.borrow().iter().cloned());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            state: self.state(&checks),
+            state: self.state(keeper.state, &checks),
             credentials,
             warnings,
             mailboxes,
@@ -69,9 +71,9 @@ impl Reporter {
     /// Why requests cannot be served; nothing when they can.
     pub async fn unready(&self) -> Vec<Problem> {
         let mut reasons = Vec::new();
-        if self.parts.keeper.in_force().is_none() {
-            let problem = self.parts.keeper.status().problem.clone();
-            reasons.push(problem.unwrap_or_else(credentials_missing));
+        let keeper = self.parts.keeper.status();
+        if keeper.in_force.is_none() {
+            reasons.push(keeper.problem.clone().unwrap_or_else(credentials_missing));
         }
         reasons.extend(self.store_problem().await);
         reasons
@@ -123,8 +125,7 @@ impl Reporter {
         metrics.set_soonest_access_expiry(healthy.filter_map(|view| view.access_expires_at).min().map(jiff::Timestamp::as_second));
     }
 
-    fn state(&self, checks: &[Check]) -> State {
-        let credentials = self.parts.keeper.status().state;
+    fn state(&self, credentials: keeper::State, checks: &[Check]) -> State {
         if credentials == keeper::State::Unconfigured || self.parts.settings.borrow().public_url.is_none() {
             State::Unconfigured
         } else if credentials == keeper::State::Stale {

@@ -11,7 +11,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use url::Url;
 
 use crate::model::Secret;
 
-pub use error::{Error, Fault};
-pub use load::{Loaded, fuzz, restart_needed};
+pub use error::Error;
+pub use load::{Loaded, restart_needed};
 
 /// Where the settings are unless somebody says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/onedesk/onedeskd.toml";
@@ -103,13 +103,6 @@ pub struct Listen {
     pub trusted_proxies: Vec<IpNet>,
     /// Serve HTTPS ourselves.
     pub tls: Option<TlsFiles>,
-}
-
-impl Listen {
-    /// Whether a forwarded header of this peer counts.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|net| net.contains(&peer))
-    }
 }
 
 /// `tls_certificate` and `tls_key`.

@@ -31,7 +31,7 @@ fn an_empty_file_gives_the_defaults_and_asks_for_the_public_url() {
     assert_eq!(settings.public_url, None);
     assert_eq!(settings.listen.http, Address::Tcp("127.0.0.1:8380".parse().unwrap()));
     assert_eq!(settings.listen.metrics, Some(Address::Tcp("127.0.0.1:9380".parse().unwrap())));
-    assert!(settings.listen.trusts("127.3.2.1".parse().unwrap()) && settings.listen.trusts("::1".parse().unwrap()));
+    assert_eq!(settings.listen.trusted_proxies, ["127.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()));
     assert_eq!(settings.database.url.path(), "/var/lib/onedesk/onedesk.db");
     assert_eq!(settings.microsoft.authority, "https://login.microsoftonline.com");
     assert_eq!(settings.microsoft.tenant, "organizations");
@@ -195,16 +195,6 @@ fn files_that_are_no_settings_are_refused_in_bounded_time() {
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert!(matches!(Settings::load(&fifo).unwrap_err(), Error::Unreadable { .. }));
-}
-
-#[test]
-fn the_fuzz_seeds_end_in_settings_or_a_message() {
-    let mut seeds = 0;
-    for seed in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/seeds/settings")).unwrap() {
-        fuzz(&std::fs::read(seed.unwrap().path()).unwrap());
-        seeds += 1;
-    }
-    assert!(seeds >= 10);
 }
 
 #[test]

@@ -27,7 +27,13 @@ fn two_megabytes_are_refused_at_every_door() {
 #[test]
 fn bytes_that_are_no_http_end_the_connection_and_nothing_else() {
     let world = World::start();
-    for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"\0\0\0\0\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n\r\n\r\n\xff\xff\r\n\r\n"] {
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"\0\0\0\0\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\r\n\r\n\r\n\xff\xff\r\n\r\n",
+    ] {
         for target in [world.daemon.site.web(), world.daemon.api()] {
             let mut stream = target.connect().unwrap();
             stream.write_all(bytes).unwrap();
@@ -66,7 +72,14 @@ fn a_hanging_provider_costs_one_answer_and_bounded_time() {
 fn a_credentials_file_of_any_bytes_is_a_reason_and_no_crash() {
     let world = World::connected();
     let file = world.daemon.site.credentials();
-    for bytes in [&b"\xff\xfe\0A\0Z\0"[..], b"AZUREAD_CID=\xc3\x28\n", b"AZUREAD_CIS=\0\0\0\n", &[b'='; 5000], b"\xef\xbb\xbf\xef\xbb\xbf\n", &[0; 300]] {
+    for bytes in [
+        &b"\xff\xfe\0A\0Z\0"[..],
+        b"AZUREAD_CID=\xc3\x28\n",
+        b"AZUREAD_CIS=\0\0\0\n",
+        &[b'='; 5000],
+        b"\xef\xbb\xbf\xef\xbb\xbf\n",
+        &[0; 300],
+    ] {
         std::fs::write(&file, bytes).unwrap();
         world.daemon.wait_for_status("stale", |status| status["state"] == "stale");
         world.good_token(SUPPORT, "imap");
@@ -92,7 +105,12 @@ fn foreign_text_is_text_on_every_page() {
         let answer = browser.get(&url);
         assert!((400..500).contains(&answer.status), "{url}: {}", answer.status);
         assert!(!answer.body.contains("<script"), "{}", answer.body);
-        for (name, value) in [("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"), ("referrer-policy", "no-referrer"), ("cache-control", "no-store")] {
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+        ] {
             assert_eq!(answer.header(name), Some(value), "{url}");
         }
         assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
-use entra_sim::{CLIENT_ID, Endpoint, EXPIRED_SECRET, Fault, SECOND_SECRET, SECRET, Simulator, TENANT};
+use entra_sim::{CLIENT_ID, EXPIRED_SECRET, Endpoint, Fault, SECOND_SECRET, SECRET, Simulator, TENANT};
 use serde_json::{Value, json};
 
 use crate::harness::{Browser, Daemon, SUPPORT, World, send, wait_until};
@@ -120,7 +120,9 @@ fn owner_and_mode_of_the_file_decide_and_a_change_of_them_counts() {
 #[test]
 fn a_key_given_twice_is_reported_with_its_line_and_the_last_one_counts() {
     let world = World::start_with(|site| {
-        site.write_credentials(&format!("export AZUREAD_CID = '{CLIENT_ID}'\r\nAZUREAD_CIS=wrong\r\nOTHER=1\r\nAZUREAD_CIS = \"{SECRET}\" # new\r\n"));
+        site.write_credentials(&format!(
+            "export AZUREAD_CID = '{CLIENT_ID}'\r\nAZUREAD_CIS=wrong\r\nOTHER=1\r\nAZUREAD_CIS = \"{SECRET}\" # new\r\n"
+        ));
     });
     let status = wait_until_ready(&world.daemon);
     let warning = &status["warnings"][0];

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Once;
 
 use entra_sim::{CLIENT_ID, SECRET};
@@ -14,6 +14,8 @@ use crate::harness::{Browser, Daemon, SUPPORT, Site};
 struct Provider {
     child: Child,
     origin: String,
+    /// Stays open: a server that cannot say something ends.
+    _says: BufReader<ChildStdout>,
 }
 
 impl Provider {
@@ -29,12 +31,14 @@ impl Provider {
         });
         let mut command = Command::new("node");
         command.args(["server.mjs", "--client-id", CLIENT_ID, "--redirect-uri", redirect_uri]).current_dir(folder);
-        let mut child = command.env("CLIENT_SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("node is needed for this test: install nodejs");
+        let mut child =
+            command.env("CLIENT_SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("node is needed for this test: install nodejs");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut says = BufReader::new(child.stdout.take().unwrap());
+        says.read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let endpoint = url::Url::parse(ready["token_endpoint"].as_str().unwrap()).unwrap();
-        Self { child, origin: endpoint.origin().ascii_serialization() }
+        Self { child, origin: endpoint.origin().ascii_serialization(), _says: says }
     }
 }
 

@@ -48,7 +48,20 @@ fn an_id_token_that_does_not_hold_connects_nothing() {
     let link = world.daemon.mailbox_link(&json!({}));
     use IdTokenFlaw::*;
     let flaws = [
-        Missing, Nonce, NoNonce, Audience, Issuer, Tenant, Signature, Expired, NotYetValid, Unsigned, Hmac, UnknownKey, ForeignKey, Garbage,
+        Missing,
+        Nonce,
+        NoNonce,
+        Audience,
+        Issuer,
+        Tenant,
+        Signature,
+        Expired,
+        NotYetValid,
+        Unsigned,
+        Hmac,
+        UnknownKey,
+        ForeignKey,
+        Garbage,
     ];
     for flaw in flaws {
         world.simulator.fault_at(Endpoint::Code, Fault::IdToken { flaw }, 1);

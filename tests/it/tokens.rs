@@ -107,7 +107,10 @@ fn a_revoked_grant_needs_a_new_sign_in_and_says_why() {
     let mailbox = wait_for_reason(&world, "needs_reauth", "grant_refused");
     assert_eq!(mailbox["problem"]["code"], "AADSTS50173");
     let refused = world.daemon.token(SUPPORT, "imap").expect(409).json();
-    assert_eq!((&refused["code"], &refused["reason"], &refused["cause"]), (&json!("needs_reauth"), &json!("grant_refused"), &json!("AADSTS50173")));
+    assert_eq!(
+        (&refused["code"], &refused["reason"], &refused["cause"]),
+        (&json!("needs_reauth"), &json!("grant_refused"), &json!("AADSTS50173"))
+    );
     assert!(refused["hint"].as_str().unwrap().contains(&format!("onedeskctl mailbox connect {SUPPORT}")), "{refused}");
     let status = world.daemon.status();
     assert_eq!((&status["state"], &status["mailboxes"]["needs_reauth"]), (&json!("degraded"), &json!(1)));
@@ -120,7 +123,8 @@ fn a_revoked_grant_needs_a_new_sign_in_and_says_why() {
 #[test]
 fn a_policy_that_wants_the_person_is_named() {
     let world = World::start();
-    let problem = Problem { code: 50_076, error: Some("invalid_grant".into()), suberror: Some("basic_action".into()), ..Problem::default() };
+    let problem =
+        Problem { code: 50_076, error: Some("invalid_grant".into()), suberror: Some("basic_action".into()), ..Problem::default() };
     world.simulator.fault_at(Endpoint::Refresh, Fault::Error(problem), ALWAYS);
     world.connect_for(SUPPORT, SHORT);
     let mailbox = wait_for_reason(&world, "needs_reauth", "interaction_required");
@@ -180,7 +184,9 @@ fn a_provider_that_is_not_there_at_the_start_is_waited_for() {
 
 #[test]
 fn what_is_no_answer_of_the_provider_is_a_fault_of_the_network() {
-    for fault in [Fault::HtmlOk, Fault::EmptyBody, Fault::InvalidJson, Fault::Reset, Fault::TruncatedBody, Fault::DeepJson, Fault::WrongTypes] {
+    for fault in
+        [Fault::HtmlOk, Fault::EmptyBody, Fault::InvalidJson, Fault::Reset, Fault::TruncatedBody, Fault::DeepJson, Fault::WrongTypes]
+    {
         let world = World::start();
         world.simulator.fault_at(Endpoint::Refresh, fault.clone(), 1);
         world.connect_for(SUPPORT, SHORT);

@@ -19,6 +19,9 @@ pub struct Options {
     /// Also boot a virtual machine in software emulation: memory and task limits, SELinux (minutes)
     #[arg(long)]
     vm: bool,
+    /// Run only the lanes whose name contains this
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
 }
 
 /// Lanes that are not run here, with the reason; they are named so that nobody takes them for passed.
@@ -31,7 +34,7 @@ const POSTPONED: [(&str, &str); 3] = [
 /// Runs the lanes.
 pub fn run(options: &Options) -> Result<()> {
     let root = workspace()?;
-    let mut lanes = Lanes::default();
+    let mut lanes = Lanes::new(options.only.clone());
 
     lanes.run("tools", || {
         let mut tools = vec![machine::BUILD, machine::NODE, machine::PACKAGE, machine::LINT];

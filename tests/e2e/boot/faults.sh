@@ -4,7 +4,8 @@
 comes_back_after() {
     local pid
     pid=$(main_pid)
-    kill "-$1" "$pid"
+    # 0 would be this script's own process group.
+    [ "$pid" != 0 ] && kill "-$1" "$pid" || return 1
     eventually restarted_since "$pid" && eventually answers && eventually state_is ready
 }
 step 'after SIGKILL it serves again' comes_back_after KILL
@@ -14,7 +15,7 @@ step 'after a crash the mailbox still gives tokens' eventually token
 helper_comes_back() {
     local pid
     pid=$(main_pid onedesk-credentials)
-    kill -KILL "$pid"
+    [ "$pid" != 0 ] && kill -KILL "$pid" || return 1
     eventually systemctl is-active onedesk-credentials && [ "$(main_pid onedesk-credentials)" != "$pid" ] &&
         write_credentials "$(simulator client_id)" 'AnotherSecret~That.Nobody-Knows00000000' && eventually state_is stale &&
         write_credentials "$(simulator client_id)" "$(simulator client_secret)" && eventually state_is ready
@@ -28,7 +29,7 @@ stall() {
     printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/onedeskd.service.d/watchdog.conf
     systemctl daemon-reload && systemctl restart onedeskd || return 1
     pid=$(main_pid)
-    kill -STOP "$pid"
+    [ "$pid" != 0 ] && kill -STOP "$pid" || return 1
     within 15 restarted_since "$pid" && eventually answers && journalctl -u onedeskd -b | grep -qi 'watchdog timeout'
 }
 step 'a stalled daemon is found by the watchdog and replaced' stall

@@ -55,7 +55,11 @@ impl Browser {
         for (_, cookie) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
             let kept = self.cookies.entry(origin.clone()).or_default();
-            if value.is_empty() { kept.remove(name.trim()) } else { kept.insert(name.trim().to_owned(), value.to_owned()) };
+            if value.is_empty() {
+                kept.remove(name.trim())
+            } else {
+                kept.insert(name.trim().to_owned(), value.to_owned())
+            };
         }
         answer
     }
