@@ -1,3 +1,4 @@
 //! Whether all is well, and what to do when it is not: the status in words and numbers.
 
+pub mod reporter;
 pub mod status;

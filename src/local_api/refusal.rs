@@ -118,7 +118,13 @@ mod tests {
         let problem = || Problem::new("AADSTS50173", "the password was changed", "make a new link");
         let table = [
             (mailboxes::Error::Unknown("a@b.test".parse().unwrap()), 404, "mailbox_unknown", None, None),
-            (mailboxes::Error::NeedsReauth { reason: "grant_refused", problem: problem() }, 409, "needs_reauth", Some("grant_refused"), None),
+            (
+                mailboxes::Error::NeedsReauth { reason: "grant_refused", problem: problem() },
+                409,
+                "needs_reauth",
+                Some("grant_refused"),
+                None,
+            ),
             (mailboxes::Error::ScopeMissing(problem()), 409, "scope_missing", None, None),
             (
                 mailboxes::Error::Waiting { retry_after: 0, reason: "throttled", problem: problem() },

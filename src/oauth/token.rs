@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::token_response;
-use crate::model::{Problem, Secret};
+use crate::model::{Problem, ProviderTrace, Secret};
 use crate::system::http::Http;
 
 /// How a client proves itself at a token endpoint.
@@ -167,6 +167,17 @@ impl<'a> GrantRequest<'a> {
             ],
             Self::Refresh(token) => vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
             Self::ClientCredentials => vec![("grant_type", "client_credentials")],
+        }
+    }
+}
+
+impl From<&ProviderError> for ProviderTrace {
+    fn from(error: &ProviderError) -> Self {
+        Self {
+            aadsts: error.codes.first().map(|code| format!("AADSTS{code}")),
+            trace_id: error.trace_id.clone(),
+            correlation_id: error.correlation_id.clone(),
+            timestamp: error.timestamp.clone(),
         }
     }
 }
