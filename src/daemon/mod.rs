@@ -1,6 +1,5 @@
 //! The daemon: arguments, the composition root, the jobs that nobody asks for, reload, and the process's life.
 
-<<<<<<< .merge_file_oHK9WE
 mod arguments;
 mod assemble;
 mod jobs;
@@ -95,10 +94,3 @@ fn report(error: &Error) {
     }
     log::error!(hint = error.hint().unwrap_or_default().as_str(); "cannot run: {story}");
 }
-=======
-pub mod arguments;
-pub mod lifecycle;
-
-#[cfg(test)]
-mod man_page;
->>>>>>> .merge_file_AfAu4E
