@@ -76,6 +76,14 @@ pub struct TokenError {
     pub provider: Box<ProviderError>,
 }
 
+impl TokenError {
+    /// The request could not even be made: the settings lead to no endpoint.
+    pub fn misconfigured(error: &super::endpoints::Error) -> Self {
+        let problem = Problem::new("endpoints", error.to_string(), "check authority and tenant under [microsoft] in /etc/onedesk/onedeskd.toml");
+        Self { verdict: Verdict::Misconfigured, problem, provider: Box::default() }
+    }
+}
+
 /// What a failure means for the grant and for the next attempt (entra.md 3.2, mail.md 3.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

@@ -37,6 +37,20 @@ pub enum Who {
     Nobody,
 }
 
+impl Who {
+    /// For a page: who it is, in a sentence.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::User => "The person who signs in.",
+            Self::Admin => "An administrator of your organization's Microsoft 365 tenant.",
+            Self::Owner => "Whoever administers this OneDesk and its app registration at Microsoft.",
+            Self::Developer => "The makers of OneDesk: send them what stands below.",
+            Self::Microsoft => "Microsoft. It usually passes by itself.",
+            Self::Nobody => "Nobody need do anything.",
+        }
+    }
+}
+
 /// Whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
