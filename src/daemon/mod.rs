@@ -4,6 +4,8 @@ mod arguments;
 mod assemble;
 mod jobs;
 mod lifecycle;
+#[cfg(test)]
+mod man_page;
 mod reload;
 
 use std::process::ExitCode;

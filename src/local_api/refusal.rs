@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
+use crate::flows::connect;
 use crate::model::{Hint as _, ProblemDocument, RequestId};
 use crate::{mailboxes, store};
 
@@ -74,6 +75,17 @@ impl From<store::Error> for Refusal {
         log::warn!(cause = cause.as_str(); "a call on the local API failed at the database: {error}");
         Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.to_string()) }
             .hint(error.hint().unwrap_or_else(|| "try again".to_owned()))
+    }
+}
+
+impl From<connect::Error> for Refusal {
+    fn from(error: connect::Error) -> Self {
+        let problem = error.problem();
+        match error {
+            connect::Error::Store(error) => error.into(),
+            connect::Error::NotConfigured(_) => Self::story(StatusCode::SERVICE_UNAVAILABLE, "unconfigured", &problem),
+            _ => Self::story(StatusCode::SERVICE_UNAVAILABLE, &problem.code, &problem),
+        }
     }
 }
 

@@ -71,7 +71,7 @@ CREATE TABLE sso_flows (
     browser    BLOB NOT NULL,
     expires_at INTEGER NOT NULL,
     sealed     BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX sso_flows_by_end ON sso_flows (expires_at);
 CREATE INDEX sso_flows_by_browser ON sso_flows (browser, expires_at);
@@ -91,7 +91,7 @@ CREATE TABLE sso_sessions (
     expires_at    INTEGER NOT NULL,
     seen_at       INTEGER NOT NULL,
     hints         BLOB
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX sso_sessions_by_person ON sso_sessions (person_id);
 CREATE INDEX sso_sessions_by_sid ON sso_sessions (sid) WHERE sid IS NOT NULL;
