@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::audit::{self, Actor};
 use crate::flows::connect::Connector;
-use crate::grants::{Failure, Grants, Vault};
+use crate::grants::{Failure, Grants, Vault, View};
 use crate::model::{AccessToken, Clock, EmailAddress, GrantState, Hint, Problem, Purpose, WaitReason};
 use crate::oauth::microsoft::Microsoft;
 use crate::store::connections::{Connections, MailboxRow};
@@ -133,6 +133,12 @@ impl Service {
         rows.iter().map(|row| self.status(row)).collect()
     }
 
+    /// How all mailboxes are doing, without the rest: cheap enough to be asked every second.
+    pub fn views(&self) -> Vec<View> {
+        let mailboxes = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner);
+        mailboxes.values().map(|row| self.parts.grants.view(row.grant)).collect()
+    }
+
     /// A token with at least ten minutes left where the provider's lifetime allows; refreshes when needed. Audited.
     ///
     /// # Errors
@@ -158,7 +164,10 @@ impl Service {
             return Err(Error::ScopeMissing(Problem::new(
                 "scope_missing",
                 format!("{} was connected without the permission {permission}", row.address),
-                format!("add {permission} to the app registration's API permissions, then connect the mailbox again: onedeskctl mailbox connect {}", row.address),
+                format!(
+                    "add {permission} to the app registration's API permissions, then connect the mailbox again: onedeskctl mailbox connect {}",
+                    row.address
+                ),
             )));
         }
         // Exchange wants the mailbox for reading, but the person (who has Send As) for submission: mail.md, section 3.3.

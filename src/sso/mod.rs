@@ -255,5 +255,12 @@ impl Service {
 
 /// Seals a secret of single sign-on.
 fn seal(keyring: &Keyring, context: &str, secret: &Secret<String>) -> Result<Sealed, Error> {
-    Ok(keyring.seal(context, secret))
+    keyring.seal(context, secret).map_err(|_| {
+        Error::new(
+            ErrorKind::Unavailable,
+            "master_key",
+            "there is no master key to seal this with",
+            "an administrator of this host restores the master key; onedeskctl status says which",
+        )
+    })
 }
