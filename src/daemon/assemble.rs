@@ -9,7 +9,7 @@ use super::jobs::Jobs;
 use super::lifecycle::Lifecycle;
 use super::reload::Reload;
 use crate::credentials::keeper::Keeper;
-use crate::credentials::source;
+use crate::credentials::source::{self, Origin};
 use crate::crypto::{KeySource, Keyring};
 use crate::flows::Flows;
 use crate::flows::connect::Connector;
@@ -53,9 +53,6 @@ pub enum Error {
     /// The TLS library.
     #[error("TLS cannot be set up")]
     TlsSetup(#[from] rustls::Error),
-    /// The file that holds the credentials cannot be watched.
-    #[error(transparent)]
-    Credentials(#[from] source::Error),
 }
 
 impl Hint for Error {
@@ -66,7 +63,7 @@ impl Hint for Error {
             Self::Listen(error) => error.hint(),
             Self::Http(error) => error.hint(),
             Self::Tls(error) => error.hint(),
-            Self::TlsSetup(_) | Self::Credentials(_) => None,
+            Self::TlsSetup(_) => None,
         }
     }
 }
@@ -120,7 +117,7 @@ pub async fn assemble(
     let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now.clone(), clock.clone()));
     let probe =
         Arc::new(CredentialProbe { microsoft: Arc::clone(&microsoft), settings: settings_now.clone(), grants: Arc::clone(&store.grants) });
-    let observations = source::observe(settings.credentials_file.as_deref(), tasks)?;
+    let observations = source::observe(settings_now.clone(), |settings| Origin::from_settings(settings.credentials_file.as_deref()), tasks);
     let keeper = Keeper::spawn(observations, probe, clock.clone(), tasks, metrics.clone());
 
     let audit = Arc::new(audit::Service::new(Arc::clone(&store.audit), clock.clone()));
@@ -196,6 +193,7 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     let api = local_api::Services {
+        database: Arc::new(opened.database),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         sso: Arc::clone(&sso),
@@ -222,7 +220,7 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     jobs.renew_lease().await;
-    let reload = Reload { settings: settings_sender, notes: notes_sender, http, certificate };
+    let reload = Reload { settings: settings_sender, notes: notes_sender, reporter: Arc::clone(&jobs.reporter), http, certificate };
     Ok(House { jobs, reload, pulses })
 }
 

@@ -22,8 +22,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::settings::Settings;
 use crate::model::Clock;
+use crate::settings::Settings;
+use crate::store::care::Care;
 use crate::{audit, directory, health, mailboxes, sso};
 
 /// What the calls are made on.
@@ -37,6 +38,8 @@ pub struct Services {
     pub sso: Arc<sso::Service>,
     /// Who did what.
     pub audit: Arc<audit::Service>,
+    /// The database.
+    pub database: Arc<dyn Care>,
     /// The status.
     pub health: Arc<health::reporter::Reporter>,
     /// Who may call what.
@@ -82,6 +85,8 @@ fn calls() -> OpenApiRouter<Services> {
         .routes(routes!(calls::people::remove))
         .routes(routes!(calls::admin_links::make))
         .routes(routes!(calls::audit::page))
+        .routes(routes!(calls::database::condition))
+        .routes(routes!(calls::database::back_up))
 }
 
 #[cfg(test)]
