@@ -22,7 +22,7 @@ pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
 
 async fn list(context: &Context, query: Option<&str>) -> Result<(), Failure> {
     let mut people: Vec<Person> = Vec::new();
-    let mut cursor = None;
+    let mut cursor: Option<String> = None;
     loop {
         let mut parameters = form_urlencoded::Serializer::new(String::new());
         parameters.append_pair("limit", "1000");
