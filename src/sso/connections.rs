@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::error::Error;
 use super::record::Record;
+use super::rules::{may_enable, means_another, means_other_metadata};
 use super::wire::Wire;
 use super::wishes::{Details, Wishes};
 use crate::audit::Actor;
@@ -113,9 +114,8 @@ impl Connections {
     /// The records by which people may sign in to `app` now.
     pub fn for_app(&self, app: App) -> Vec<Arc<Record>> {
         let known = self.known();
-        let is_open = |record: &&Arc<Record>| {
-            record.row.enabled && known.switches.allow(record.kind()) && record.kind().apps().contains(app)
-        };
+        let is_open =
+            |record: &&Arc<Record>| record.row.enabled && known.switches.allow(record.kind()) && record.kind().apps().contains(app);
         known.records.iter().filter(is_open).cloned().collect()
     }
 
@@ -158,8 +158,12 @@ impl Connections {
             return Err(Error::conflict("too_many", "there are 200 client records already", "remove some: onedeskctl sso remove ID"));
         }
         let kind = wishes.audience.as_deref().and_then(Kind::from_word);
-        let kind = kind.ok_or_else(|| Error::bad_request("audience", "audience: it is missing, or none of its values", "give users or customers"))?;
-        let secret = wishes.client_secret.as_ref().ok_or_else(|| Error::bad_request("client_secret", "client_secret: it is missing", "give client_secret"))?;
+        let kind = kind
+            .ok_or_else(|| Error::bad_request("audience", "audience: it is missing, or none of its values", "give users or customers"))?;
+        let secret = wishes
+            .client_secret
+            .as_ref()
+            .ok_or_else(|| Error::bad_request("client_secret", "client_secret: it is missing", "give client_secret"))?;
         let id = ConnectionId::new();
         let mut details = Details::default();
         wishes.apply(&mut details, kind)?;
@@ -172,7 +176,12 @@ impl Connections {
             tried_at: None,
             problem: None,
             secret: self.seal(id, secret, &details)?,
-            secret_next: wishes.client_secret_next.as_ref().and_then(Option::as_ref).map(|next| self.seal(id, next, &details)).transpose()?,
+            secret_next: wishes
+                .client_secret_next
+                .as_ref()
+                .and_then(Option::as_ref)
+                .map(|next| self.seal(id, next, &details))
+                .transpose()?,
             details: String::new(),
         };
         let record = self.finish(row, details, true).await?;
@@ -275,7 +284,8 @@ impl Connections {
             self.parts.wire.forget();
         }
         let ended_sessions = was_enabled && !row.enabled;
-        let examine = is_other || old.row.problem.is_some() || wishes.client_secret.is_some() || means_other_metadata(&old.details, &details);
+        let examine =
+            is_other || old.row.problem.is_some() || wishes.client_secret.is_some() || means_other_metadata(&old.details, &details);
         let record = self.finish(row, details, examine).await?;
         if record.row.enabled && !was_enabled {
             may_enable(&record, wishes.confirm)?;
@@ -290,7 +300,11 @@ impl Connections {
         let authority = self.parts.settings.borrow().microsoft.authority.clone();
         let endpoints = Endpoints::from_urls(&details.authorization_uri, &details.token_url, &authority)?;
         if endpoints.version.is_entra() && !ids::is_guid(&details.client_id) {
-            return Err(Error::bad_request("client_id", "client_id: not an Application (client) ID", "copy the Application (client) ID of the app registration"));
+            return Err(Error::bad_request(
+                "client_id",
+                "client_id: not an Application (client) ID",
+                "copy the Application (client) ID of the app registration",
+            ));
         }
         let row = RecordRow { details: to_json(&details), ..row };
         let mut record = Record::new(row, &authority).map_err(|error| damaged(&error))?;
@@ -325,7 +339,11 @@ impl Connections {
     fn seal(&self, id: ConnectionId, secret: &Secret<String>, details: &Details) -> Result<crate::crypto::Sealed, Error> {
         let text = secret.expose().trim();
         if text.is_empty() || text.len() > 2000 || text.contains(char::is_control) {
-            return Err(Error::bad_request("client_secret", "client_secret: it is empty, too long, or holds a control character", "copy the secret again"));
+            return Err(Error::bad_request(
+                "client_secret",
+                "client_secret: it is empty, too long, or holds a control character",
+                "copy the secret again",
+            ));
         }
         let authority = self.parts.settings.borrow().microsoft.authority.clone();
         let endpoints = Endpoints::from_urls(&details.authorization_uri, &details.token_url, &authority)?;
@@ -358,47 +376,6 @@ impl Connections {
     fn now(&self) -> Timestamp {
         self.parts.clock.now()
     }
-}
-
-/// Whether `new` is another provider or client, so that a code of a sign-in under way must not go there.
-fn means_another(old: &Details, new: &Details) -> bool {
-    let key = |details: &Details| {
-        let Details { authorization_uri, token_url, client_id, issuer, jwks_uri, .. } = details;
-        (authorization_uri.clone(), token_url.clone(), client_id.clone(), issuer.clone(), jwks_uri.clone())
-    };
-    key(old) != key(new)
-}
-
-fn means_other_metadata(old: &Details, new: &Details) -> bool {
-    old.allowed_tenants != new.allowed_tenants && old.found_issuer.is_none()
-}
-
-/// The rules for enabling a record.
-fn may_enable(record: &Record, confirm: bool) -> Result<(), Error> {
-    if record.is_multi_tenant() && record.details.allowed_tenants.is_empty() {
-        return Err(Error::conflict(
-            "tenants_missing",
-            "the URLs are for accounts of every tenant, and the record does not say which may sign in",
-            "list the tenants by their GUIDs: onedeskctl sso set ID --allowed-tenant T; for customers of any tenant: --allowed-tenant '*'",
-        ));
-    }
-    if let Some(problem) = record.row.problem.as_ref().filter(|problem| problem.code == "metadata_missing") {
-        return Err(Error::conflict("metadata_missing", problem.title.clone(), problem.hint.clone()));
-    }
-    if confirm {
-        return Ok(());
-    }
-    if let Some(problem) = &record.row.problem {
-        return Err(Error::conflict("confirm_needed", format!("something is wrong with this record: {}", problem.title), "mend it, or confirm: onedeskctl sso set ID --enabled true --confirm"));
-    }
-    if record.row.tried_at.is_none() {
-        return Err(Error::conflict(
-            "confirm_needed",
-            "this record was never tried, and people could be locked out by it",
-            "try it in the administration pages (onedeskctl admin-link), or confirm: onedeskctl sso set ID --enabled true --confirm",
-        ));
-    }
-    Ok(())
 }
 
 fn to_json(details: &Details) -> String {

@@ -1,3 +1,16 @@
 //! The programs as their users run them, with fakes that speak the real protocols and assert what they hear.
 
+mod api;
+mod bad_input;
+mod canary;
+mod crashes;
+mod credentials;
 mod ctl;
+mod directory;
+mod harness;
+mod independent;
+mod mailbox;
+mod process;
+mod refusals;
+mod settings;
+mod tokens;
