@@ -23,4 +23,4 @@ pub mod verdict;
 pub mod xoauth2;
 
 #[cfg(test)]
-mod test_keys;
+pub mod test_keys;

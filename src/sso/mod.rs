@@ -41,8 +41,7 @@ use crate::store::sso::Sso;
 use crate::store::sso::transit::Transit;
 use crate::system::http::Http;
 
-pub use admins::{Admins, Pass};
-pub use cache::Entry;
+pub use admins::Admins;
 pub use connections::Connections;
 pub use error::{Error, ErrorKind};
 pub use flow::Purpose;
@@ -276,3 +275,6 @@ fn seal(keyring: &Keyring, context: &str, secret: &Secret<String>) -> Result<Sea
         )
     })
 }
+
+#[cfg(test)]
+mod tests;
