@@ -2,6 +2,7 @@
 //!
 //! One file per command family; [`output`] is the only one that prints, [`client`] the only one that talks to the daemon.
 
+mod admin_link;
 mod args;
 mod audit;
 mod client;
@@ -13,6 +14,8 @@ mod later;
 mod mailbox;
 mod offline;
 mod output;
+mod people;
+mod sso;
 mod status;
 
 use std::path::PathBuf;
@@ -68,6 +71,9 @@ async fn ask(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Audit { limit } => audit::run(context, limit).await,
         Command::Mailbox(command) => mailbox::run(context, command).await,
         Command::Directory(command) => directory::run(context, command).await,
+        Command::Sso(command) => sso::run(context, command).await,
+        Command::People(command) => people::run(context, command).await,
+        Command::AdminLink => admin_link::run(context).await,
         Command::Db(command) => db::run(context, command).await,
         other => Err(later::refusal(&other).unwrap_or_else(Failure::said)),
     }
