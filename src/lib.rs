@@ -19,3 +19,4 @@ mod system;
 mod web;
 
 pub use ctl::main as onedeskctl;
+pub use daemon::main as onedeskd;

@@ -109,13 +109,3 @@ impl Service {
         self.store.trim(before).await
     }
 }
-
-/// The audit log as the doors see it.
-pub struct Service {}
-
-impl Service {
-    /// At most `limit` lines that are older than line `before`, newest first.
-    pub async fn page(&self, before: Option<i64>, limit: u32) -> Result<crate::store::audit::Page, crate::store::Error> {
-        todo!("{before:?} {limit}")
-    }
-}

@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! `onedeskd`: the daemon.
+
+fn main() -> std::process::ExitCode {
+    onedesk::onedeskd()
+}

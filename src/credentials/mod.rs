@@ -2,7 +2,25 @@
 //!
 //! Everything here ends in a stream of [`Observation`]s. What is in force is decided in `health::keeper`.
 
+pub mod file;
+pub mod grammar;
+pub mod keeper;
+mod ledger;
+
+pub mod source;
+
+
+
+
+use std::path::Path;
+
 use crate::model::{ClientId, Problem, Secret};
+
+/// Where the credentials are, unless a test or a developer says otherwise.
+pub const FILE: &str = "/root/.OneDesk";
+
+/// Where the root helper hands them over.
+pub const SOCKET: &str = "/run/onedesk-credentials/handover.sock";
 
 /// The pair that an app registration gives, with the optional second secret of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,4 +51,41 @@ pub enum Outcome {
     Missing(Problem),
     /// A file that must not be used.
     Rejected(Problem),
+}
+
+impl Observation {
+    /// Nothing there to use, for this reason.
+    pub fn missing(problem: Problem) -> Self {
+        Self { outcome: Outcome::Missing(problem), warnings: Vec::new() }
+    }
+
+    /// Something there that must not be used, for this reason.
+    pub fn rejected(problem: Problem) -> Self {
+        Self { outcome: Outcome::Rejected(problem), warnings: Vec::new() }
+    }
+
+    /// Whether it gave a pair.
+    pub fn is_good(&self) -> bool {
+        matches!(self.outcome, Outcome::Pair(_))
+    }
+}
+
+/// `path` as a shell takes it, for commands that people copy out of a hint.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c)) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_a_hint_survives_the_shell() {
+        assert_eq!(quoted(Path::new("/root/.OneDesk")), "/root/.OneDesk");
+        assert_eq!(quoted(Path::new("/tmp/it's here")), r"'/tmp/it'\''s here'");
+    }
 }

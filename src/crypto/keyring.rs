@@ -125,7 +125,12 @@ impl Key {
     }
 }
 
-/// The master keys: at least one.
+/// There is no key to seal with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no master key to seal with")]
+pub struct SealError;
+
+/// The master keys, newest first.
 pub struct Keyring(Vec<(KeyId, LessSafeKey)>);
 
 impl fmt::Debug for Keyring {
@@ -135,6 +140,12 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
+    /// A keyring without a key: opens nothing and seals nothing. For a daemon whose key is lost, which must not hand out or take
+    /// anything, and must not be down.
+    pub const fn empty() -> Self {
+        Self(Vec::new())
+    }
+
     /// Reads the keys; where there is no file, makes one with a fresh key if `may_create`.
     ///
     /// # Errors
@@ -179,9 +190,11 @@ impl Keyring {
     }
 
     /// Seals `secret` for the one place that `context` names (`grant/ID/refresh`); it opens there only.
-    #[expect(clippy::expect_used, reason = "a keyring holds a key, and sealing fails only beyond 2^36 bytes")]
-    pub fn seal(&self, context: &str, secret: &Secret<String>) -> Sealed {
-        let (id, cipher) = self.0.first().expect("a keyring holds a key");
+    ///
+    /// # Errors
+    /// [`SealError`] without a key; the cipher's own bound of 2^36 bytes is out of reach.
+    pub fn seal(&self, context: &str, secret: &Secret<String>) -> Result<Sealed, SealError> {
+        let (id, cipher) = self.0.first().ok_or(SealError)?;
         let mut nonce = [0; NONCE_LEN];
         fill_random(&mut nonce);
         let plain = secret.expose().as_bytes();
@@ -192,9 +205,9 @@ impl Keyring {
         sealed.extend_from_slice(plain);
         let tag = cipher
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), bound_to(*id, context), &mut sealed[HEADER_LEN..])
-            .expect("a token is shorter than the cipher's bound");
+            .map_err(|_| SealError)?;
         sealed.extend_from_slice(tag.as_ref());
-        Sealed(sealed)
+        Ok(Sealed(sealed))
     }
 
     /// Opens what [`Keyring::seal`] sealed for the same `context`.
@@ -245,7 +258,7 @@ mod tests {
     fn what_was_sealed_opens_in_its_place() {
         let keyring = keyring();
         for text in ["", "token", &"ä".repeat(5000)] {
-            let sealed = keyring.seal("grant/1/refresh", &Secret::from(text));
+            let sealed = keyring.seal("grant/1/refresh", &Secret::from(text)).unwrap();
             assert_eq!(keyring.open("grant/1/refresh", &sealed).unwrap().expose(), text);
         }
     }
@@ -253,7 +266,7 @@ mod tests {
     #[test]
     fn a_value_moved_to_another_row_does_not_open() {
         let keyring = keyring();
-        let sealed = keyring.seal("grant/1/refresh", &Secret::from("token"));
+        let sealed = keyring.seal("grant/1/refresh", &Secret::from("token")).unwrap();
         for context in ["grant/2/refresh", "grant/1/access/graph", "", "grant/1/refresh "] {
             assert_eq!(keyring.open(context, &sealed), Err(OpenError::Damaged));
         }
@@ -262,7 +275,7 @@ mod tests {
     #[test]
     fn a_value_with_any_bit_altered_does_not_open() {
         let keyring = keyring();
-        let sealed = keyring.seal("c", &Secret::from("token"));
+        let sealed = keyring.seal("c", &Secret::from("token")).unwrap();
         for bit in 0..sealed.0.len() * 8 {
             let mut altered = sealed.clone();
             altered.0[bit / 8] ^= 1 << (bit % 8);
@@ -273,7 +286,7 @@ mod tests {
     #[test]
     fn a_value_cut_or_grown_does_not_open() {
         let keyring = keyring();
-        let sealed = keyring.seal("c", &Secret::from("token"));
+        let sealed = keyring.seal("c", &Secret::from("token")).unwrap();
         for length in 0..sealed.0.len() {
             assert!(keyring.open("c", &Sealed(sealed.0[..length].to_vec())).is_err(), "{length}");
         }
@@ -291,7 +304,7 @@ mod tests {
     fn nothing_sealed_shows_or_repeats_the_secret() {
         let keyring = keyring();
         let secret = Secret::from("canary-canary-canary");
-        let (one, two) = (keyring.seal("c", &secret), keyring.seal("c", &secret));
+        let (one, two) = (keyring.seal("c", &secret).unwrap(), keyring.seal("c", &secret).unwrap());
         assert_ne!(one, two);
         assert!(!one.0.windows(6).any(|window| window == b"canary"));
     }

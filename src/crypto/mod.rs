@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 pub use keyfile::KeySource;
-pub use keyring::{Error, KeyId, Keyring, OpenError};
+pub use keyring::{Error, KeyId, Keyring, OpenError, SealError};
 
 use crate::model::Secret;
 

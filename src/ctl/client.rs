@@ -98,7 +98,9 @@ impl Client {
         }
         Err(match serde_json::from_slice::<ProblemDocument>(&body) {
             Ok(document) => document.into(),
-            Err(_) => Failure::found(format!("onedeskd answered {status} without a reason")).hint("see what it says: journalctl -u onedeskd"),
+            Err(_) => {
+                Failure::found(format!("onedeskd answered {status} without a reason")).hint("see what it says: journalctl -u onedeskd")
+            }
         })
     }
 
@@ -133,7 +135,9 @@ fn unreachable(socket: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::NotFound => ("there is no such socket".to_owned(), START),
         io::ErrorKind::ConnectionRefused => ("nobody listens there".to_owned(), START),
         io::ErrorKind::TimedOut => ("it accepts no connection".to_owned(), LOOK),
-        io::ErrorKind::PermissionDenied => ("permission denied".to_owned(), "see who may go there: namei -l on that path; or call it as root"),
+        io::ErrorKind::PermissionDenied => {
+            ("permission denied".to_owned(), "see who may go there: namei -l on that path; or call it as root")
+        }
         _ => (error.to_string(), LOOK),
     };
     Failure::unreachable(format!("onedeskd is not reachable on {}: {why}", socket.display())).hint(hint)

@@ -6,9 +6,10 @@ use super::failure::Failure;
 /// The refusal of a command that is not in this version; nothing for one that is.
 pub fn refusal(command: &Command) -> Option<Failure> {
     let (name, instead) = match command {
-        Command::Setup { .. } => {
-            ("setup", "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk and public_url into /etc/onedesk/onedeskd.toml, then: onedeskctl status")
-        }
+        Command::Setup { .. } => (
+            "setup",
+            "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk and public_url into /etc/onedesk/onedeskd.toml, then: onedeskctl status",
+        ),
         Command::Check { .. } => ("check", "run: onedeskd --check-config; onedeskctl status"),
         Command::AdminLink => ("admin-link", "administer this host with onedeskctl"),
         Command::SupportBundle { .. } => ("support-bundle", "send the output of: onedeskctl status; journalctl -u onedeskd --since today"),

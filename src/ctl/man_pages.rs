@@ -49,12 +49,8 @@ fn the_manual_of_onedeskctl_has_every_command_and_no_other() {
 
 #[test]
 fn the_manual_of_onedeskctl_has_every_flag_and_no_other() {
-    let written: BTreeSet<String> = CTL
-        .lines()
-        .flat_map(|line| line.split("Fl -").skip(1))
-        .filter_map(|rest| rest.split(' ').next())
-        .map(str::to_owned)
-        .collect();
+    let written: BTreeSet<String> =
+        CTL.lines().flat_map(|line| line.split("Fl -").skip(1)).filter_map(|rest| rest.split(' ').next()).map(str::to_owned).collect();
     assert_eq!(written, flags());
 }
 

@@ -46,22 +46,25 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         return Err(refusal);
     }
     match cli.command {
-        Command::Explain { what } => return explain::run(what, output),
-        Command::Completions { shell } => return output.raw(&completions(shell)),
-        _ => {}
-    }
-    let context = Context { client: Client::new(cli.global.socket()?), output };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::found(format!("the machine gives no event loop: {error}")))?;
-    runtime.block_on(async {
-        match cli.command {
-            Command::Status => status::run(&context).await,
-            Command::Audit { limit } => audit::run(&context, limit).await,
-            Command::Mailbox(command) => mailbox::run(&context, command).await,
-            Command::Directory(command) => directory::run(&context, command).await,
-            other => Err(later::refusal(&other).unwrap_or_else(Failure::said)),
+        Command::Explain { what } => explain::run(what, output),
+        Command::Completions { shell } => output.raw(&completions(shell)),
+        command => {
+            let context = Context { client: Client::new(cli.global.socket()?), output };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| Failure::found(format!("the machine gives no event loop: {error}")))?;
+            runtime.block_on(ask(&context, command))
         }
-    })
+    }
+}
+
+async fn ask(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Status => status::run(context).await,
+        Command::Audit { limit } => audit::run(context, limit).await,
+        Command::Mailbox(command) => mailbox::run(context, command).await,
+        Command::Directory(command) => directory::run(context, command).await,
+        other => Err(later::refusal(&other).unwrap_or_else(Failure::said)),
+    }
 }
 
 fn completions(shell: clap_complete::Shell) -> Vec<u8> {

@@ -97,8 +97,10 @@ impl Output {
     /// Prints rows under headings, each column as wide as its widest cell.
     pub fn table<const N: usize>(&self, headings: [&str; N], rows: Vec<[Cell; N]>) -> Result<(), Failure> {
         let headings = headings.map(|text| Cell(Tone::Bold, text.to_owned()));
-        let rows: Vec<[Cell; N]> =
-            std::iter::once(headings).chain(rows).map(|row| row.map(|Cell(tone, text)| Cell(tone, clean(&text).replace('\n', " ")))).collect();
+        let rows: Vec<[Cell; N]> = std::iter::once(headings)
+            .chain(rows)
+            .map(|row| row.map(|Cell(tone, text)| Cell(tone, clean(&text).replace('\n', " "))))
+            .collect();
         let mut widths = [0; N];
         for row in &rows {
             for (width, Cell(_, text)) in widths.iter_mut().zip(row) {

@@ -10,10 +10,11 @@ use super::lifecycle::Lifecycle;
 use super::reload::Reload;
 use crate::credentials::keeper::Keeper;
 use crate::credentials::source;
-use crate::crypto::{self, KeySource, Keyring};
+use crate::crypto::{KeySource, Keyring};
 use crate::flows::Flows;
 use crate::flows::connect::Connector;
 use crate::grants::{self, Grants, Vault};
+use crate::health::probe::CredentialProbe;
 use crate::health::reporter::{self, Reporter};
 use crate::model::{Clock, Hint, Problem};
 use crate::oauth::microsoft::Microsoft;
@@ -21,6 +22,7 @@ use crate::settings::{Address, Settings};
 use crate::store::sqlite::Sqlite;
 use crate::store::{self, Store};
 use crate::system::accept::{self, Door};
+use crate::system::deadlines::Patience;
 use crate::system::admission::Bounds;
 use crate::system::fd::Inherited;
 use crate::system::http::{self, Http, Outbound};
@@ -93,7 +95,7 @@ pub struct House {
 pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inherited, life: &Lifecycle, clock: &Clock) -> Result<House, Error> {
     let tasks = life.tasks();
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-    let opened = Sqlite::open(&settings.database, clock, || life.notifier().extend_timeout(std::time::Duration::from_secs(60))).await?;
+    let opened = Sqlite::open(&settings.database, clock).await?;
     let store = opened.store;
     let (keyring, key_problem) = open_keyring(&settings.database.master_key_file, &store).await?;
     let vault = Vault::new(Arc::clone(&keyring));
@@ -103,8 +105,13 @@ pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inheri
     let (notes_sender, notes_now) = watch::channel(notes);
     let settings = settings_now.borrow().clone();
     let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now, clock.clone()));
+    let probe = Arc::new(CredentialProbe {
+        microsoft: Arc::clone(&microsoft),
+        settings: settings_now.clone(),
+        grants: Arc::clone(&store.grants),
+    });
     let observations = source::observe(settings.credentials_file.as_deref(), tasks)?;
-    let keeper = Keeper::spawn(observations, Arc::clone(&microsoft) as _, clock.clone(), tasks, metrics.clone());
+    let keeper = Keeper::spawn(observations, probe, clock.clone(), tasks, metrics.clone());
 
     let audit = Arc::new(audit::Service::new(Arc::clone(&store.audit), clock.clone()));
     let flows = Flows::new(Arc::clone(&store.flows), keyring, clock.clone());
@@ -207,7 +214,7 @@ async fn open_keyring(file: &Path, store: &Store) -> Result<(Arc<Keyring>, Optio
         Err(error) => {
             log::error!(hint = error.hint().unwrap_or_default().as_str(); "no token can be opened or sealed: {error}");
             let problem = Problem::new("master_key", error.to_string(), error.hint().unwrap_or_default());
-            Ok((Arc::new(crypto::Keyring::empty()), Some(problem)))
+            Ok((Arc::new(Keyring::empty()), Some(problem)))
         }
     }
 }
@@ -225,7 +232,7 @@ fn open_doors(
     wanted.extend(settings.listen.metrics.as_ref().map(|address| ("metrics", address)));
     let mut listeners = Listeners::new(inherited, &wanted, life.notifier());
     let group = Access::Group(settings.listen.group.as_deref());
-    let patience = accept::Patience::default();
+    let patience = Patience::default();
     let mut pulses = Vec::new();
 
     let listener = listeners.open("api", &socket, Access::Everybody)?;

@@ -4,9 +4,13 @@ mod arguments;
 mod assemble;
 mod jobs;
 mod lifecycle;
+#[cfg(test)]
+mod man_page;
 mod reload;
 
 use std::process::ExitCode;
+
+use clap::Parser as _;
 
 use crate::model::{Clock, Hint};
 use crate::settings::Loaded;
@@ -16,9 +20,6 @@ use crate::system::{journal, watchdog};
 
 use arguments::Arguments;
 use lifecycle::Lifecycle;
-
-/// EX_CONFIG of sysexits.h: the settings cannot be used.
-const EX_CONFIG: u8 = 78;
 
 /// What ends a start.
 #[derive(Debug, thiserror::Error)]
@@ -45,12 +46,10 @@ impl Hint for Error {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::read() {
-        Ok(arguments) => arguments,
-        Err(code) => return code,
-    };
+    // Wrong usage ends here, with 2, by the parser.
+    let arguments = Arguments::parse();
     if arguments.check_config {
-        return arguments::check_config(&arguments.config);
+        return arguments.check_config(&mut std::io::stderr()).map_or(ExitCode::FAILURE, ExitCode::from);
     }
     // Before anything else is opened, and before anything secret is read.
     let inherited = Inherited::adopt();
@@ -60,7 +59,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             report(&error);
             match error {
-                Error::Settings(_) => ExitCode::from(EX_CONFIG),
+                Error::Settings(_) => ExitCode::from(arguments::EXIT_CONFIG),
                 _ => ExitCode::FAILURE,
             }
         }
@@ -70,14 +69,14 @@ pub fn main() -> ExitCode {
 async fn live(arguments: &Arguments, inherited: Inherited) -> Result<(), Error> {
     let clock = Clock::system();
     let notifier = Notifier::from_environment()?;
-    let Loaded { settings, warnings } = crate::settings::Settings::load(&arguments.config).inspect_err(|_| {
+    let Loaded { settings, warnings, .. } = crate::settings::Settings::load(arguments.config()).inspect_err(|_| {
         // Nobody hears us in the journal otherwise: the level is part of what could not be read.
         let _ = journal::install(log::LevelFilter::Info, clock.clone());
     })?;
     let _ = journal::install(settings.log_level, clock.clone());
     let (life, reloads) = Lifecycle::begin(notifier.clone())?;
     let house = assemble::assemble(settings, warnings, inherited, &life, &clock).await?;
-    reload::spawn(arguments.config.clone(), house.reload, reloads, life.tasks(), &notifier);
+    reload::spawn(arguments.config().to_owned(), house.reload, reloads, life.tasks(), &notifier);
     jobs::spawn(&house.jobs, life.tasks(), &notifier);
     notifier.ready(&house.jobs.reporter.sentence());
     watchdog::feed(life.tasks(), notifier, house.pulses);

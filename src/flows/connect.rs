@@ -14,7 +14,7 @@ use crate::oauth::authorization::{AuthorizationRequest, Prompt, ResponseMode};
 use crate::oauth::callback::{Callback, CallbackError, IssuerError, Outcome, Refusal};
 use crate::oauth::claims::Claims;
 use crate::oauth::id_token::IdTokenError;
-use crate::oauth::microsoft::Microsoft;
+use crate::oauth::microsoft::{self, Microsoft};
 use crate::oauth::provider::{self, VerifyError};
 use crate::oauth::scopes;
 use crate::oauth::token::{GrantRequest, ProviderError, TokenError, Tokens, Verdict};
@@ -128,7 +128,7 @@ pub enum Error {
         /// In words.
         problem: Problem,
         /// What the provider said.
-        microsoft: ProviderError,
+        provider: Box<ProviderError>,
         /// Whose no it is.
         kind: ErrorKind,
     },
@@ -190,7 +190,7 @@ impl Error {
     }
 
     /// What the provider said, where it said something.
-    pub const fn provider(&self) -> Option<&ProviderError> {
+    pub fn provider(&self) -> Option<&ProviderError> {
         match self {
             Self::Refused { provider, .. } => Some(provider),
             Self::Token(error) => Some(&error.provider),
@@ -235,7 +235,7 @@ impl Hint for Error {
                 "open the link in the browser in which you want to sign in, with cookies allowed for this site, and finish there".to_owned()
             }
             Self::Issuer(_) => "open the link again; if this comes back, show this page to your administrator".to_owned(),
-            Self::IdToken(error) => error.hint().unwrap_or_else(|| "try again; if this comes back, show this page to your administrator".to_owned()),
+            Self::IdToken(_) => "try again; if this comes back, show this page to your administrator".to_owned(),
             Self::Provider(error) => error.hint().unwrap_or_default(),
             Self::Seal(_) => "restart the service: systemctl restart onedeskd; if this comes back, check the master key".to_owned(),
             Self::Flow(super::Error::Store(error)) | Self::Store(error) => error.hint().unwrap_or_else(|| "try again in a minute".to_owned()),
@@ -353,13 +353,13 @@ impl Connector {
         let verifier = pending.verifier();
         let request = GrantRequest::Code { code, verifier: &verifier, redirect_uri: &pending.redirect_uri };
         let scope = self.microsoft.scope(scopes::primary(&pending.scope), &pending.scope);
-        let error = match self.microsoft.redeem(&pending.segment, &with.auth(), request, &scope).await {
+        let error = match self.microsoft.redeem(&pending.segment, &microsoft::client(with.client_id, &with.secret), request, &scope).await {
             Err(error) if error.verdict == Verdict::ClientRejected => error,
             answer => return Ok(answer?),
         };
         // The client is checked before the code is touched, so a newer secret may try the same code once.
         match self.keeper.rejected(with, &error.problem).await.filter(|newer| newer.client_id == pending.client_id) {
-            Some(newer) => Ok(self.microsoft.redeem(&pending.segment, &newer.auth(), request, &scope).await?),
+            Some(newer) => Ok(self.microsoft.redeem(&pending.segment, &microsoft::client(newer.client_id, &newer.secret), request, &scope).await?),
             None => Err(error.into()),
         }
     }
@@ -399,13 +399,13 @@ impl Connector {
 }
 
 fn refused(refusal: Refusal) -> Error {
-    let provider = ProviderError::from(refusal);
-    let problem = aadsts::problem_of(&provider);
+    let provider = refusal.provider_error();
+    let problem = Problem::from(aadsts::explain_error(&provider));
     let kind = match provider.error.as_str() {
         "server_error" | "temporarily_unavailable" => ErrorKind::BadGateway,
         "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope" | "invalid_resource" => ErrorKind::Unavailable,
         // access_denied, and everything about the person: login, consent, interaction.
         _ => ErrorKind::Forbidden,
     };
-    Error::Refused { problem, provider, kind }
+    Error::Refused { problem, provider: Box::new(provider), kind }
 }

@@ -14,6 +14,7 @@ use zeroize::Zeroize;
 
 use crate::crypto::{self, Keyring};
 use crate::model::{ClientId, Clock, Secret};
+use crate::oauth::pkce;
 use crate::store::flows::{FlowRow, Flows as FlowStore, Kind, StateHash, TicketHash, TicketRow};
 use crate::store::{self};
 
@@ -49,7 +50,7 @@ impl Pending {
 
     /// What the authorization request carries of the verifier: S256, always.
     pub fn challenge(&self) -> String {
-        pkce::challenge(&self.verifier)
+        pkce::Verifier::from_kept(self.verifier()).challenge()
     }
 
     /// The nonce that the ID token must carry (OpenID Connect Core section 3.1.2.1).

@@ -7,6 +7,7 @@ use super::policy::{self, Aftermath};
 use super::{Failure, Grants, schedule};
 use crate::credentials::keeper::InForce;
 use crate::model::{Audience, GrantState, Secret};
+use crate::oauth::microsoft::client;
 use crate::oauth::token::{GrantRequest, TokenError, Tokens, Verdict};
 use crate::store::grants::{GrantRow, Rotation};
 use crate::store::leases::Fence;
@@ -85,14 +86,24 @@ impl Grants {
     async fn redeem(&self, row: &GrantRow, audience: Audience, with: &Arc<InForce>, token: &Secret<String>) -> Result<Tokens, TokenError> {
         let microsoft = &self.parts.microsoft;
         let request = GrantRequest::Refresh(token);
-        let error = match microsoft.redeem(&row.segment, &with.auth(), request, &microsoft.scope(audience, &row.scope)).await {
+        let scope = microsoft.scope(audience, &row.scope);
+        let error = match microsoft.redeem(&row.segment, &client(with.client_id, &with.secret), request, &scope).await {
             Err(error) if error.verdict == Verdict::ClientRejected => error,
-            answer => return answer,
+            answer => return self.heard(with, answer).await,
         };
         let Some(newer) = self.parts.keeper.rejected(with, &error.problem).await.filter(|newer| newer.client_id == row.client_id) else {
             return Err(error);
         };
-        microsoft.redeem(&row.segment, &newer.auth(), request, &microsoft.scope(audience, &row.scope)).await
+        let answer = microsoft.redeem(&row.segment, &client(newer.client_id, &newer.secret), request, &scope).await;
+        self.heard(&newer, answer).await
+    }
+
+    /// An answer about the grant says that the client was accepted.
+    async fn heard(&self, used: &InForce, answer: Result<Tokens, TokenError>) -> Result<Tokens, TokenError> {
+        if matches!(&answer, Ok(_) | Err(TokenError { verdict: Verdict::GrantRefused, .. })) {
+            self.parts.keeper.accepted(used).await;
+        }
+        answer
     }
 
     /// The order that matters: sealed and synced first, handed out second.
@@ -115,9 +126,7 @@ impl Grants {
         if was_waiting {
             log::info!(ONEDESK_GRANT:% = cell.id; "a grant is healthy again");
         }
-        if self.gate.open() {
-            self.parts.keeper.accepted().await;
-        }
+        self.gate.open();
         if was_waiting {
             self.provider_is_back();
         }

@@ -1,3 +1,5 @@
 //! Whether all is well, and what to do when it is not: the status in words and numbers.
 
+pub mod probe;
+pub mod reporter;
 pub mod status;

@@ -138,13 +138,3 @@ pub enum CheckOutcome {
     /// Does not work.
     Failed,
 }
-
-/// Computes the status.
-pub struct Reporter {}
-
-impl Reporter {
-    /// The status now. Answers from memory.
-    pub async fn report(&self) -> Status {
-        todo!()
-    }
-}

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::directory::DirectoryStatus;
-use crate::mailboxes::{Invitation, MailboxStatus, Wishes};
+use crate::flows::connect::Invitation;
+use crate::mailboxes::{MailboxStatus, Wishes};
 use crate::model::{GrantState, Problem};
 use crate::store;
 

@@ -35,7 +35,7 @@ pub struct Services {
     /// Who did what.
     pub audit: Arc<audit::Service>,
     /// The status.
-    pub health: Arc<health::status::Reporter>,
+    pub health: Arc<health::reporter::Reporter>,
     /// Who may call what.
     pub settings: watch::Receiver<Arc<Settings>>,
 }

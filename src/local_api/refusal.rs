@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
+use crate::flows::connect;
 use crate::model::{Hint as _, ProblemDocument, RequestId};
 use crate::{mailboxes, store};
 
@@ -77,6 +78,17 @@ impl From<store::Error> for Refusal {
     }
 }
 
+impl From<connect::Error> for Refusal {
+    fn from(error: connect::Error) -> Self {
+        let problem = error.problem();
+        match error {
+            connect::Error::Store(error) => error.into(),
+            connect::Error::NotConfigured(_) => Self::story(StatusCode::SERVICE_UNAVAILABLE, "unconfigured", &problem),
+            _ => Self::story(StatusCode::SERVICE_UNAVAILABLE, &problem.code, &problem),
+        }
+    }
+}
+
 impl From<mailboxes::Error> for Refusal {
     fn from(error: mailboxes::Error) -> Self {
         use mailboxes::Error;
@@ -118,7 +130,13 @@ mod tests {
         let problem = || Problem::new("AADSTS50173", "the password was changed", "make a new link");
         let table = [
             (mailboxes::Error::Unknown("a@b.test".parse().unwrap()), 404, "mailbox_unknown", None, None),
-            (mailboxes::Error::NeedsReauth { reason: "grant_refused", problem: problem() }, 409, "needs_reauth", Some("grant_refused"), None),
+            (
+                mailboxes::Error::NeedsReauth { reason: "grant_refused", problem: problem() },
+                409,
+                "needs_reauth",
+                Some("grant_refused"),
+                None,
+            ),
             (mailboxes::Error::ScopeMissing(problem()), 409, "scope_missing", None, None),
             (
                 mailboxes::Error::Waiting { retry_after: 0, reason: "throttled", problem: problem() },

@@ -86,7 +86,11 @@ async fn whatever_is_refused_is_a_problem_document_with_the_requests_id() {
         (None, Method::GET, "/v1/openapi.json", "", 403, "not_permitted"),
     ] {
         let (got, headers, problem) = send(uid, method.clone(), path, body).await;
-        assert_eq!((got, problem["status"].as_u64(), problem["code"].as_str()), (status, Some(status.into()), Some(code)), "{method} {path}");
+        assert_eq!(
+            (got, problem["status"].as_u64(), problem["code"].as_str()),
+            (status, Some(status.into()), Some(code)),
+            "{method} {path}"
+        );
         assert_eq!(headers[CONTENT_TYPE], "application/problem+json");
         assert_eq!(headers["x-request-id"].to_str().ok(), problem["request_id"].as_str());
         assert_eq!(problem["type"], format!("urn:onedesk:problem:{code}"));
@@ -151,7 +155,8 @@ async fn the_manual_has_every_call_and_no_other() {
     let mut written: Vec<String> = manual.lines().filter_map(|line| line.strip_prefix(".It Li ")).map(str::to_owned).collect();
     let (_, _, document) = send(ROOT, Method::GET, "/v1/openapi.json", "").await;
     let paths = document["paths"].as_object().unwrap().iter();
-    let calls = paths.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase())));
+    let calls =
+        paths.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase())));
     let mut calls: Vec<String> = calls.collect();
     written.sort_unstable();
     calls.sort_unstable();

@@ -15,7 +15,7 @@ pub use email::EmailAddress;
 pub use generation::Generation;
 pub use hint::{Hint, Problem};
 pub use ids::{ClientId, GrantId, ObjectId, RequestId, TenantId};
-pub use problem_document::ProblemDocument;
+pub use problem_document::{ProblemDocument, ProviderTrace};
 pub use secret::Secret;
 pub use state::{GrantState, ReauthReason, WaitReason};
 pub use token::{AccessToken, Audience, Purpose};

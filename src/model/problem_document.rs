@@ -29,9 +29,29 @@ pub struct ProblemDocument {
     /// The code of what lies behind it: `AADSTS50173`…
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What the provider said, where it is the provider's refusal.
+    #[serde(flatten)]
+    pub provider: ProviderTrace,
     /// The request, as in `X-Request-Id` and in the journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// How a provider finds a refusal of its own again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProviderTrace {
+    /// The most telling AADSTS code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aadsts: Option<String>,
+    /// `trace_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// `correlation_id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// `timestamp`, verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<String>,
 }
 
 impl ProblemDocument {
@@ -49,6 +69,7 @@ impl ProblemDocument {
             code: code.to_owned(),
             reason: None,
             cause: None,
+            provider: ProviderTrace::default(),
             request_id: None,
         }
     }
@@ -76,6 +97,13 @@ impl ProblemDocument {
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// With what the provider's support asks for, where the provider said something.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Option<impl Into<ProviderTrace>>) -> Self {
+        self.provider = provider.map(Into::into).unwrap_or_default();
         self
     }
 

@@ -42,6 +42,16 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Its word in the API, in logs and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Smtp => "smtp",
+            Self::Pop => "pop",
+            Self::Graph => "graph",
+        }
+    }
+
     /// The resource whose token serves this purpose.
     pub const fn audience(self) -> Audience {
         match self {

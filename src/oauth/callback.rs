@@ -1,7 +1,9 @@
 //! What the provider sends back through the browser (RFC 6749 section 4.1.2): foreign input of the worst kind.
 
+use super::aadsts;
 use super::issuer::Issuer;
 use super::text::clean;
+use super::token::ProviderError;
 use crate::model::Secret;
 
 /// The whole query or form.
@@ -51,6 +53,20 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The same in the shape of a token endpoint's error, with what the description holds: for `aadsts::explain_error` and `verdict::of`.
+    pub fn provider_error(&self) -> ProviderError {
+        let labelled = |label| aadsts::labelled(&self.description, label);
+        ProviderError {
+            error: self.error.clone(),
+            description: self.description.clone(),
+            codes: aadsts::by_telling(aadsts::codes_in(&self.description)),
+            trace_id: labelled(aadsts::TRACE_ID),
+            correlation_id: labelled(aadsts::CORRELATION_ID),
+            timestamp: labelled(aadsts::TIMESTAMP),
+            ..ProviderError::default()
+        }
+    }
+
     /// Whether the person declined or turned back, which is no fault of anybody.
     pub fn is_declined(&self) -> bool {
         self.error == "access_denied" || self.subcode.as_deref() == Some("cancel")
@@ -213,6 +229,16 @@ mod tests {
         let Outcome::Refused(refusal) = Callback::parse(text).unwrap().outcome else { panic!("refused") };
         assert_eq!(refusal.description, "AADSTS65004: User declined Trace");
         assert!(refusal.is_declined());
+    }
+
+    #[test]
+    fn a_refusal_gives_what_support_asks_for() {
+        let text = "state=s&error=server_error&error_description=AADSTS90033%3a+Transient.%0d%0aTrace+ID%3a+0000aaaa-1%0d%0a\
+                    Correlation+ID%3a+bbbb1111-2%0d%0aTimestamp%3a+2026-09-21+10%3a11%3a12Z";
+        let Outcome::Refused(refusal) = Callback::parse(text).unwrap().outcome else { panic!("refused") };
+        let error = refusal.provider_error();
+        assert_eq!((error.codes.as_slice(), error.trace_id.as_deref()), (&[90_033][..], Some("0000aaaa-1")));
+        assert_eq!((error.correlation_id.as_deref(), error.timestamp.as_deref()), (Some("bbbb1111-2"), Some("2026-09-21 10:11:12Z")));
     }
 
     #[test]

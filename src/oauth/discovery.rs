@@ -13,7 +13,7 @@ use crate::system::http::is_loopback;
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// Metadata that was checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Document {
     /// Who signs; a template for many tenants of Entra.
     pub issuer: Issuer,
@@ -35,6 +35,31 @@ pub struct Document {
     pub cloud_instance: Option<String>,
 }
 
+/// Where a provider's metadata comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Metadata {
+    /// The provider publishes it.
+    Published(Box<Source>),
+    /// A record sets it: the provider publishes none.
+    Given(Box<Document>),
+}
+
+impl Metadata {
+    /// What kind of provider; for given metadata never Entra, which always publishes its own.
+    pub const fn version(&self) -> Version {
+        match self {
+            Self::Published(source) => source.version,
+            Self::Given(_) => Version::Other,
+        }
+    }
+}
+
+impl From<Source> for Metadata {
+    fn from(source: Source) -> Self {
+        Self::Published(Box::new(source))
+    }
+}
+
 /// What is known about a provider before its metadata is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
@@ -46,6 +71,8 @@ pub struct Source {
     pub tenant: Option<String>,
     /// The issuer that a record names: it has to be this one.
     pub issuer: Option<String>,
+    /// Keys that a record sets instead of the metadata's.
+    pub jwks_uri: Option<Url>,
     /// Whether the record itself points to this machine: only then may what it names.
     pub loopback: bool,
 }
@@ -62,6 +89,9 @@ pub enum Error {
     /// Plain http, or an address of this machine that a record of elsewhere must not lead to.
     #[error("the provider's metadata names an address that is not allowed in {0}: it must be https and not this machine")]
     Address(&'static str),
+    /// Metadata was found, but of another provider or client.
+    #[error("the metadata that was found beside the two URLs does not name them")]
+    Foreign,
     /// The issuer is not the one that this metadata can be of.
     #[error("the provider's metadata names the issuer {found}, which does not belong to {expected}")]
     Issuer {
@@ -77,7 +107,8 @@ impl Source {
     pub fn of(endpoints: &Endpoints) -> Option<Self> {
         let url = endpoints.discovery.clone()?;
         let loopback = is_loopback(&endpoints.authorization);
-        Some(Self { url, version: endpoints.version, tenant: endpoints.tenant_segment().map(str::to_owned), issuer: None, loopback })
+        let tenant = endpoints.tenant_segment().map(str::to_owned);
+        Some(Self { url, version: endpoints.version, tenant, issuer: None, jwks_uri: None, loopback })
     }
 
     /// The metadata of another provider, by its issuer (OpenID Connect Discovery 1.0 section 4).
@@ -85,7 +116,15 @@ impl Source {
         let url = Url::parse(&format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/'))).ok()?;
         let allowed = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
         let loopback = is_loopback(&url);
-        allowed.then(|| Self { url, version: Version::Other, tenant: None, issuer: Some(issuer.to_owned()), loopback })
+        allowed.then(|| Self { url, version: Version::Other, tenant: None, issuer: Some(issuer.to_owned()), jwks_uri: None, loopback })
+    }
+
+    /// What to try for a pair of endpoints, the likeliest first. Found metadata counts only if it [`Document::names`] the pair.
+    pub fn candidates(endpoints: &Endpoints) -> Vec<Self> {
+        let loopback = is_loopback(&endpoints.authorization);
+        let tenant = endpoints.tenant_segment().map(str::to_owned);
+        let of = |url| Self { url, version: endpoints.version, tenant: tenant.clone(), issuer: None, jwks_uri: None, loopback };
+        endpoints.discovery_candidates().into_iter().map(of).collect()
     }
 
     /// The same, for an app with signing keys of its own (claims mapping): Entra shows them by client id only.
@@ -115,13 +154,31 @@ impl Document {
             issuer: issuer(&members, source)?,
             authorization_endpoint: needed("authorization_endpoint")?,
             token_endpoint: needed("token_endpoint")?,
-            jwks_uri: needed("jwks_uri")?,
+            jwks_uri: match &source.jwks_uri {
+                Some(set) => set.clone(),
+                None => needed("jwks_uri")?,
+            },
             userinfo_endpoint: address(&members, "userinfo_endpoint", source)?,
             end_session_endpoint: address(&members, "end_session_endpoint", source)?,
             promises_iss: members.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
             algorithms,
             cloud_instance: members.get("cloud_instance_name").and_then(Value::as_str).map(|name| clean(name, 100)),
         })
+    }
+
+    /// What a record sets for a provider that publishes no metadata.
+    pub fn given(endpoints: &Endpoints, issuer: &str, jwks_uri: Url, algorithms: Vec<Algorithm>) -> Self {
+        Self {
+            issuer: Issuer::new(issuer),
+            authorization_endpoint: endpoints.authorization.clone(),
+            token_endpoint: endpoints.token.clone(),
+            jwks_uri,
+            userinfo_endpoint: None,
+            end_session_endpoint: None,
+            promises_iss: false,
+            algorithms,
+            cloud_instance: None,
+        }
     }
 
     /// Whether these are the endpoints that the metadata names: what counts where the metadata was only guessed from them.

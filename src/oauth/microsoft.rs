@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::claims::Claims;
-use super::discovery::Source;
+use super::discovery::{Metadata, Source};
 use super::endpoints::{self, Endpoints};
 use super::id_token::{Nonce, Tenants};
 use super::provider::{Providers, SignIn, VerifyError};
@@ -88,7 +88,7 @@ impl Microsoft {
         let tenants = only.as_ref().map_or(Tenants::Any, |tenant| Tenants::Only(std::slice::from_ref(tenant)));
         let sign_in = SignIn { client_id: &client_id, nonce: Nonce::Required(nonce), tenants, access_token: None, unsigned_v1: false };
         let source = self.source(segment).ok_or(super::provider::Error::Closed)?;
-        self.providers().get(&source, None).verify(id_token, &sign_in).await
+        self.providers().get(&Metadata::Published(Box::new(source))).verify(id_token, &sign_in).await
     }
 
     /// The issuer that answers for `segment`, and whether it promises to name itself (RFC 9207).
@@ -97,7 +97,7 @@ impl Microsoft {
     /// When its metadata cannot be read.
     pub async fn issuer(&self, segment: &str) -> Result<(super::issuer::Issuer, bool), super::provider::Error> {
         let source = self.source(segment).ok_or(super::provider::Error::Closed)?;
-        let published = self.providers().get(&source, None).published().await?;
+        let published = self.providers().get(&Metadata::Published(Box::new(source))).published().await?;
         Ok((published.document.issuer.clone(), published.document.promises_iss))
     }
 

@@ -11,6 +11,7 @@ pub mod id_token;
 pub mod issuer;
 pub mod jwks;
 mod jws;
+pub mod microsoft;
 pub mod pkce;
 pub mod provider;
 pub mod scopes;

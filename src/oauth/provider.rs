@@ -9,7 +9,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::claims::Claims;
-use super::discovery::{self, Document, Source};
+use super::discovery::{self, Document, Metadata, Source};
+use super::endpoints::Endpoints;
 use super::id_token::{self, Expectation, IdTokenError, Nonce, SKEW, Tenants};
 use super::jwks::{self, KeySet};
 use crate::model::{Clock, Hint, Secret};
@@ -116,9 +117,7 @@ pub enum VerifyError {
 
 /// One provider.
 pub struct Provider {
-    source: Source,
-    /// Keys that a record sets beside the metadata's.
-    jwks_uri: Option<Url>,
+    metadata: Metadata,
     http: Http,
     clock: Clock,
     kept: Mutex<Kept>,
@@ -136,9 +135,9 @@ struct Kept {
 }
 
 impl Provider {
-    /// A provider of which nothing is known yet. `jwks_uri` overrides the metadata's.
-    pub fn new(source: Source, jwks_uri: Option<Url>, http: Http, clock: Clock) -> Self {
-        Self { source, jwks_uri, http, clock, kept: Mutex::default(), fetching: Semaphore::new(1) }
+    /// A provider of which nothing was fetched yet.
+    pub fn new(metadata: Metadata, http: Http, clock: Clock) -> Self {
+        Self { metadata, http, clock, kept: Mutex::default(), fetching: Semaphore::new(1) }
     }
 
     /// Metadata and keys, fetched if there are none or they are older than a day.
@@ -183,7 +182,7 @@ impl Provider {
         let expectation = Expectation {
             client_id: sign_in.client_id,
             issuer: &document.issuer,
-            version: self.source.version,
+            version: self.metadata.version(),
             nonce: sign_in.nonce,
             algorithms: &document.algorithms,
             tenants: sign_in.tenants,
@@ -246,9 +245,11 @@ impl Provider {
     }
 
     async fn fetch(&self) -> Result<Published, Error> {
-        let document = Document::parse(&self.get("metadata", &self.source.url).await?, &self.source)?;
-        let jwks_uri = self.jwks_uri.as_ref().unwrap_or(&document.jwks_uri);
-        let keys = KeySet::parse(&self.get("keys", jwks_uri).await?)?;
+        let document = match &self.metadata {
+            Metadata::Published(source) => Document::parse(&self.get("metadata", &source.url).await?, source)?,
+            Metadata::Given(document) => Document::clone(document),
+        };
+        let keys = KeySet::parse(&self.get("keys", &document.jwks_uri).await?)?;
         Ok(Published { document, keys, fetched_at: self.clock.now() })
     }
 
@@ -266,6 +267,14 @@ impl Provider {
         (kept.published.as_ref().filter(is_valid).cloned(), kept.attempts)
     }
 
+    /// For the journal.
+    fn name(&self) -> &str {
+        match &self.metadata {
+            Metadata::Published(source) => source.url.as_str(),
+            Metadata::Given(document) => document.issuer.as_str(),
+        }
+    }
+
     fn is_due(&self, now: Timestamp) -> bool {
         self.kept().published.as_ref().is_some_and(|published| now.duration_since(published.fetched_at).abs() >= REFRESH_INTERVAL)
     }
@@ -276,14 +285,11 @@ impl Provider {
     }
 }
 
-/// Where a provider's metadata is, and the keys that a record sets beside it.
-type Key = (Source, Option<Url>);
-
 /// All providers in use: flows of the same provider share its keys.
 pub struct Providers {
     http: Http,
     clock: Clock,
-    known: Mutex<HashMap<Key, Arc<Provider>>>,
+    known: Mutex<HashMap<Metadata, Arc<Provider>>>,
 }
 
 impl Providers {
@@ -292,15 +298,39 @@ impl Providers {
         Self { http, clock, known: Mutex::default() }
     }
 
-    /// The provider that `source` leads to; nothing is fetched yet.
-    pub fn get(&self, source: &Source, jwks_uri: Option<&Url>) -> Arc<Provider> {
+    /// The provider with this metadata; nothing is fetched yet.
+    pub fn get(&self, metadata: &Metadata) -> Arc<Provider> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (source.clone(), jwks_uri.cloned());
-        if known.len() >= MOST_PROVIDERS && !known.contains_key(&key) {
+        if known.len() >= MOST_PROVIDERS && !known.contains_key(metadata) {
             known.clear();
         }
-        let made = || Arc::new(Provider::new(source.clone(), jwks_uri.cloned(), self.http.clone(), self.clock.clone()));
-        Arc::clone(known.entry(key).or_insert_with(made))
+        let made = || Arc::new(Provider::new(metadata.clone(), self.http.clone(), self.clock.clone()));
+        Arc::clone(known.entry(metadata.clone()).or_insert_with(made))
+    }
+
+    /// The provider that takes requests at `endpoints`: for Entra without asking, for another one by trying where its metadata may be.
+    ///
+    /// # Errors
+    /// What the likeliest place said, when no place has metadata that names these endpoints.
+    pub async fn find(&self, endpoints: &Endpoints) -> Result<Arc<Provider>, Error> {
+        if let Some(source) = Source::of(endpoints) {
+            return Ok(self.get(&source.into()));
+        }
+        let mut first_error = None;
+        for source in Source::candidates(endpoints) {
+            let metadata = Metadata::from(source);
+            // One that turns out wrong must not stay among those in use.
+            let provider = Provider::new(metadata.clone(), self.http.clone(), self.clock.clone());
+            match provider.published().await {
+                Ok(published) if published.document.names(endpoints) => {
+                    let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                    return Ok(Arc::clone(known.entry(metadata).or_insert_with(|| Arc::new(provider))));
+                }
+                Ok(_) => {}
+                Err(error) => drop(first_error.get_or_insert(error)),
+            }
+        }
+        Err(first_error.unwrap_or(discovery::Error::Foreign.into()))
     }
 
     /// Forgets everything: after a switch was turned off and on, and when the way out changed.
@@ -317,7 +347,7 @@ impl Providers {
         };
         for provider in due {
             if let Err(error) = provider.refresh().await {
-                log::warn!(url = provider.source.url.as_str(), error = error.to_string().as_str(); "keeping a provider's old keys, since the new ones cannot be read");
+                log::warn!(issuer = provider.name(), error = error.to_string().as_str(); "keeping a provider's old keys, since the new ones cannot be read");
             }
         }
     }

@@ -56,7 +56,7 @@ impl Op {
 
     fn provider(&self, clock: &Clock) -> Provider {
         let http = Http::new(&Outbound::new(None, None, |_| None)).unwrap();
-        Provider::new(Source::of_issuer(&self.issuer).unwrap(), None, http, clock.clone())
+        Provider::new(Source::of_issuer(&self.issuer).unwrap().into(), http, clock.clone())
     }
 
     fn token(&self, kid: &str, clock: &Clock) -> Secret<String> {
@@ -128,9 +128,9 @@ async fn the_background_fetches_what_is_an_hour_old() {
     let (op, clock) = (Op::start().await, clock());
     let http = Http::new(&Outbound::new(None, None, |_| None)).unwrap();
     let providers = Providers::new(http, clock.clone());
-    let source = Source::of_issuer(&op.issuer).unwrap();
-    let provider = providers.get(&source, None);
-    assert!(Arc::ptr_eq(&provider, &providers.get(&source, None)));
+    let metadata = Source::of_issuer(&op.issuer).unwrap().into();
+    let provider = providers.get(&metadata);
+    assert!(Arc::ptr_eq(&provider, &providers.get(&metadata)));
     provider.published().await.unwrap();
     providers.refresh_due().await;
     assert_eq!(op.fetches(), 1);
@@ -138,5 +138,29 @@ async fn the_background_fetches_what_is_an_hour_old() {
     providers.refresh_due().await;
     assert_eq!(op.fetches(), 2);
     providers.forget();
-    assert!(!Arc::ptr_eq(&provider, &providers.get(&source, None)));
+    assert!(!Arc::ptr_eq(&provider, &providers.get(&metadata)));
+}
+
+#[tokio::test]
+async fn a_pasted_pair_leads_to_the_metadata_that_names_it() {
+    let (op, clock) = (Op::start().await, clock());
+    let providers = Providers::new(Http::new(&Outbound::new(None, None, |_| None)).unwrap(), clock.clone());
+    let pair =
+        |token: &str| Endpoints::from_urls(&format!("{}/authorize", op.issuer), &format!("{}/{token}", op.issuer), "https://l.example");
+    let provider = providers.find(&pair("token").unwrap()).await.unwrap();
+    provider.verify(&op.token("first", &clock), &SIGN_IN).await.unwrap();
+    assert_eq!(op.fetches(), 1);
+    let error = providers.find(&pair("elsewhere").unwrap()).await.err();
+    assert!(matches!(error, Some(Error::Document(discovery::Error::Foreign))), "{error:?}");
+}
+
+#[tokio::test]
+async fn metadata_that_a_record_sets_is_taken_as_it_is() {
+    let (op, clock) = (Op::start().await, clock());
+    let url = |path: &str| format!("{}/{path}", op.issuer);
+    let endpoints = Endpoints::from_urls(&url("authorize"), &url("token"), "https://l.example").unwrap();
+    let document = Document::given(&endpoints, &op.issuer, Url::parse(&url("keys")).unwrap(), vec![id_token::Algorithm::Rs256]);
+    let http = Http::new(&Outbound::new(None, None, |_| None)).unwrap();
+    let provider = Provider::new(Metadata::Given(Box::new(document)), http, clock.clone());
+    assert!(provider.verify(&op.token("first", &clock), &SIGN_IN).await.is_ok());
 }

@@ -38,6 +38,16 @@ pub fn probe(microsoft: &Microsoft) -> String {
     format!("{}/.default", microsoft.graph)
 }
 
+/// The resource that a grant is mainly for, by the scopes that were asked for.
+pub fn primary(given: &str) -> Audience {
+    if is_mailbox(given) { Audience::Outlook } else { Audience::Graph }
+}
+
+/// Whether these scopes were asked for a mailbox.
+pub fn is_mailbox(given: &str) -> bool {
+    given.contains(MAIL[0])
+}
+
 fn join(resources: &[(&str, &[&str])]) -> String {
     let named = resources.iter().flat_map(|(resource, names)| names.iter().map(move |name| format!("{resource}/{name}")));
     named.chain([IDENTITY.to_owned()]).collect::<Vec<_>>().join(" ")

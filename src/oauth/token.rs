@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::token_response;
-use crate::model::{Problem, Secret};
+use crate::model::{Problem, ProviderTrace, Secret};
 use crate::system::http::Http;
 
 /// How a client proves itself at a token endpoint.
@@ -74,6 +74,14 @@ pub struct TokenError {
     pub problem: Problem,
     /// What the provider said, for the page and the journal.
     pub provider: Box<ProviderError>,
+}
+
+impl TokenError {
+    /// The request could not even be made: the settings lead to no endpoint.
+    pub fn misconfigured(error: &super::endpoints::Error) -> Self {
+        let problem = Problem::new("endpoints", error.to_string(), "check authority and tenant under [microsoft] in /etc/onedesk/onedeskd.toml");
+        Self { verdict: Verdict::Misconfigured, problem, provider: Box::default() }
+    }
 }
 
 /// What a failure means for the grant and for the next attempt (entra.md 3.2, mail.md 3.4).
@@ -167,6 +175,17 @@ impl<'a> GrantRequest<'a> {
             ],
             Self::Refresh(token) => vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
             Self::ClientCredentials => vec![("grant_type", "client_credentials")],
+        }
+    }
+}
+
+impl From<&ProviderError> for ProviderTrace {
+    fn from(error: &ProviderError) -> Self {
+        Self {
+            aadsts: error.codes.first().map(|code| format!("AADSTS{code}")),
+            trace_id: error.trace_id.clone(),
+            correlation_id: error.correlation_id.clone(),
+            timestamp: error.timestamp.clone(),
         }
     }
 }

@@ -32,51 +32,50 @@ pub fn parse(answer: &Answer) -> Result<Tokens, TokenError> {
         return Err(parse_error(answer, &members));
     }
     if !(200..300).contains(&answer.status) {
-        return Err(unusable(answer, format!("the provider answered with HTTP status {} and without an error code", answer.status)));
+        return Err(unusable(answer, format!("The provider answered with HTTP status {} and without an error code.", answer.status)));
     }
-    parse_success(answer, &members).map_err(|what| unusable(answer, what.to_owned()))
+    parse_success(answer, &members).map_err(|what| unusable(answer, format!("The provider's token response cannot be used: {what}.")))
 }
 
 /// The error of a request that got no answer.
 pub fn no_answer(error: &http::Error) -> TokenError {
     let hint = error.hint().unwrap_or_else(|| "Nothing: it is tried again by itself.".to_owned());
-    let problem = Problem::new("provider_unavailable", clean(&error.to_string(), 500), hint);
+    let problem = Problem::new("provider_unavailable", clean(&format!("The provider did not answer: {error}."), 500), hint);
     TokenError { verdict: Verdict::Unavailable { retry_after: None }, problem, provider: Box::default() }
 }
 
 fn parse_success(answer: &Answer, members: &Map<String, Value>) -> Result<Tokens, &'static str> {
-    const NO_TYPE: &str = "the provider's token response names no token type that we can use";
+    const NO_TYPE: &str = "its token type is missing or not Bearer";
     let token_type = text(members, "token_type").map_err(|()| NO_TYPE)?.ok_or(NO_TYPE)?;
     if !token_type.eq_ignore_ascii_case("bearer") {
         return Err(NO_TYPE);
     }
     let token = |name| secret(members, name);
     Ok(Tokens {
-        access_token: token("access_token")
-            .map_err(|()| "the provider's access token is malformed")?
-            .ok_or("the provider's token response holds no access token")?,
-        refresh_token: token("refresh_token").map_err(|()| "the provider's refresh token is malformed")?,
-        id_token: token("id_token").map_err(|()| "the provider's ID token is malformed")?,
-        scope: text(members, "scope").map_err(|()| "the provider's scope is malformed")?.map(|scope| clean(scope, 4000)),
-        expires_in: lifetime(members.get("expires_in")).ok_or("the provider's token response gives no usable lifetime")?,
+        access_token: token("access_token").map_err(|()| "the access token is malformed")?.ok_or("it holds no access token")?,
+        refresh_token: token("refresh_token").map_err(|()| "the refresh token is malformed")?,
+        id_token: token("id_token").map_err(|()| "the ID token is malformed")?,
+        scope: text(members, "scope").map_err(|()| "the scope is malformed")?.map(|scope| clean(scope, 4000)),
+        expires_in: lifetime(members.get("expires_in")).ok_or("its lifetime makes no sense")?,
         provider_time: answer.date,
     })
 }
 
 fn parse_error(answer: &Answer, members: &Map<String, Value>) -> TokenError {
     let short = |name: &str| text(members, name).ok().flatten().map(|value| clean(value, 100));
-    let description = text(members, "error_description").ok().flatten().unwrap_or_default();
+    let description = clean(text(members, "error_description").ok().flatten().unwrap_or_default(), 2000);
+    let labelled = |label| aadsts::labelled(&description, label);
     let listed = members.get("error_codes").and_then(Value::as_array).into_iter().flatten().take(16);
     let listed = listed.filter_map(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()).and_then(|code| u32::try_from(code).ok()));
     let provider = ProviderError {
         error: short("error").unwrap_or_default(),
-        description: clean(description, 2000),
         suberror: short("suberror"),
-        codes: aadsts::by_telling(listed.chain(aadsts::codes_in(description)).collect()),
-        trace_id: short("trace_id"),
-        correlation_id: short("correlation_id"),
-        timestamp: short("timestamp"),
+        codes: aadsts::by_telling(listed.chain(aadsts::codes_in(&description)).collect()),
+        trace_id: short("trace_id").or_else(|| labelled(aadsts::TRACE_ID)),
+        correlation_id: short("correlation_id").or_else(|| labelled(aadsts::CORRELATION_ID)),
+        timestamp: short("timestamp").or_else(|| labelled(aadsts::TIMESTAMP)),
         status: Some(answer.status),
+        description,
     };
     let problem = aadsts::explain_error(&provider).into();
     TokenError { verdict: verdict::of(answer.status, answer.retry_after, &provider), problem, provider: Box::new(provider) }
@@ -100,8 +99,8 @@ fn unusable(answer: &Answer, title: String) -> TokenError {
 
 fn not_json(status: u16) -> String {
     match status {
-        407 => "the proxy wants a user name and a password".to_owned(),
-        _ => format!("what answered (HTTP status {status}) is not the provider's token endpoint: no JSON came"),
+        407 => "The proxy wants a user name and a password.".to_owned(),
+        _ => format!("What answered (HTTP status {status}) is not the provider's token endpoint: no JSON came."),
     }
 }
 

@@ -8,6 +8,10 @@ pub mod connections;
 pub mod flows;
 pub mod grants;
 pub mod leases;
+pub mod sqlite;
+
+#[cfg(test)]
+mod conformance;
 
 use std::sync::Arc;
 

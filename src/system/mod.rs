@@ -2,8 +2,10 @@
 
 pub mod accept;
 pub mod admission;
+pub mod backoff;
 pub mod deadlines;
 pub mod fd;
+pub mod files;
 pub mod http;
 pub mod journal;
 pub mod listen;
@@ -12,7 +14,6 @@ pub mod notify;
 pub mod peer;
 pub mod tasks;
 pub mod tls;
+pub mod watch;
 pub mod watchdog;
-pub mod backoff;
-pub mod files;
 mod trust;

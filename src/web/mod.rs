@@ -16,7 +16,7 @@ use axum::routing::get;
 use tokio::sync::watch;
 
 use crate::directory;
-use crate::health::status::Reporter;
+use crate::health::reporter::Reporter;
 use crate::mailboxes;
 use crate::model::Clock;
 use crate::settings::Settings;

@@ -86,7 +86,7 @@ pub struct ErrorPage {
 impl ErrorPage {
     /// The page about `problem`; `provider` is what Microsoft said, where it said something.
     pub fn new(problem: &Problem, provider: Option<&ProviderError>, request_id: RequestId, now: Timestamp) -> Self {
-        let explanation = provider.filter(|provider| !provider.codes.is_empty()).map(aadsts::explain_provider);
+        let explanation = provider.filter(|provider| !provider.codes.is_empty()).map(aadsts::explain_error);
         let mut facts = vec![("Code", problem.code.clone())];
         if let Some(provider) = provider {
             let codes = provider.codes.iter().map(|code| format!("AADSTS{code}")).collect::<Vec<_>>().join(", ");

@@ -74,7 +74,8 @@ fn texts(output: &Output) -> (Option<i32>, String, String) {
 const READY: &str = r#"{"version":"1.0.0","state":"ready","credentials":{"client_id":"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee","verified":"yes","secret_in_use":"current","secret_expires_at":null,"changed_at":null,"problem":null},"warnings":[],"mailboxes":{"healthy":2,"waiting":0,"needs_reauth":0},"directory":{"healthy":0,"waiting":0,"needs_reauth":0},"sso":{"users_enabled":false,"customers_enabled":false},"checks":[],"something_newer":1}"#;
 const MAILBOXES: &str = r#"[{"address":"support@example.test","signed_in_as":"support@example.test","state":"healthy","reason":null,"problem":null,"access_expires_at":"2026-01-01T01:00:00Z","connected_at":"2026-01-01T00:00:00Z","last_refresh_at":null},{"address":"a@b.test","signed_in_as":"ann@b.test","state":"needs_reauth","reason":"grant_refused","problem":{"code":"AADSTS50173","title":"the password was changed\u001b[2J","hint":"x"},"access_expires_at":null,"connected_at":"2026-01-01T00:00:00Z","last_refresh_at":"2026-01-01T00:00:00Z"}]"#;
 const TOKEN: &str = r#"{"access_token":"opaque~token","token_type":"Bearer","expires_at":"2026-01-01T01:00:00Z","user":"support@example.test","xoauth2":"eHg="}"#;
-const LINK: &str = r#"{"connect_url":"https://helpdesk.example.test/integrations/office365/connect?ticket=t","expires_at":"2026-01-01T01:00:00Z"}"#;
+const LINK: &str =
+    r#"{"connect_url":"https://helpdesk.example.test/integrations/office365/connect?ticket=t","expires_at":"2026-01-01T01:00:00Z"}"#;
 
 #[test]
 fn status_says_the_state_in_the_first_line_and_scripts_get_the_json_as_it_came() {
@@ -152,12 +153,8 @@ fn removing_asks_back_and_without_anybody_to_answer_refuses() {
     let scene = Scene { request: "DELETE /v1/mailboxes/a@b.test", status: "204 No Content", answer: "", ..EMPTY };
     let (code, out, _) = texts(&Daemon::playing(vec![scene]).asked("mailbox remove a@b.test --yes"));
     assert_eq!((code, out.as_str()), (Some(0), "a@b.test is removed.\n"));
-    let tenant = Scene {
-        request: "DELETE /v1/directory/9188040d-6c67-4c5b-b112-36a304b66dad",
-        status: "204 No Content",
-        answer: "",
-        ..EMPTY
-    };
+    let tenant =
+        Scene { request: "DELETE /v1/directory/9188040d-6c67-4c5b-b112-36a304b66dad", status: "204 No Content", answer: "", ..EMPTY };
     let disconnect = "directory disconnect 9188040d-6c67-4c5b-b112-36a304b66dad --yes --json";
     let (code, out, _) = texts(&Daemon::playing(vec![tenant]).asked(disconnect));
     assert_eq!((code, out.as_str()), (Some(0), "{\"removed\":\"9188040d-6c67-4c5b-b112-36a304b66dad\"}\n"));
@@ -218,7 +215,9 @@ fn what_is_not_in_this_version_is_refused_with_something_to_do_instead() {
 
 #[test]
 fn wrong_usage_is_exit_2_and_help_is_exit_0() {
-    for (line, expected) in [("", 2), ("mailbox", 2), ("nonsense", 2), ("mailbox token", 2), ("audit --limit 0", 2), ("--help", 0), ("--version", 0)] {
+    for (line, expected) in
+        [("", 2), ("mailbox", 2), ("nonsense", 2), ("mailbox token", 2), ("audit --limit 0", 2), ("--help", 0), ("--version", 0)]
+    {
         assert_eq!(texts(&onedeskctl(Path::new("/nonexistent"), line, "")).0, Some(expected), "{line}");
     }
 }

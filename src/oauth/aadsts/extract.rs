@@ -1,6 +1,6 @@
 //! Finds codes and the `error` word in whatever somebody pastes.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::by_telling;
 
@@ -25,13 +25,12 @@ impl Found {
         if let Some(code) = bare_number(text) {
             return Self { codes: vec![code], error: None, text: text.to_owned() };
         }
-        if let Ok(Value::Object(members)) = serde_json::from_str(text) {
-            let member = |name: &str| members.get(name).and_then(Value::as_str);
+        if let Some(members) = object_in(text) {
             let listed = members.get("error_codes").and_then(Value::as_array).into_iter().flatten();
             let listed = listed.filter_map(|code| u32::try_from(code.as_u64()?).ok()).take(MOST_CODES);
-            let description = member("error_description").unwrap_or_default();
-            let codes = by_telling(listed.chain(codes_in(description)).collect());
-            return Self { codes, error: member("error").map(str::to_owned), text: description.to_owned() };
+            let codes = by_telling(listed.chain(codes_in(text)).collect());
+            let error = members.get("error").and_then(Value::as_str).map(str::to_owned);
+            return Self { codes, error, text: text.to_owned() };
         }
         let parameters = || form_urlencoded::parse(parameters_of(text).as_bytes());
         let error = parameters().find(|(name, _)| name == "error").map(|(_, value)| value.into_owned()).or_else(|| lone_word(text));
@@ -56,11 +55,30 @@ pub fn codes_in(text: &str) -> Vec<u32> {
     found.into_iter().map(|(_, code)| code).take(MOST_CODES).collect()
 }
 
+/// The value behind `label` in a description of Entra: `Trace ID: 0000aaaa-… Correlation ID: … Timestamp: 2026-09-21 10:11:12Z`.
+pub fn labelled(description: &str, label: &str) -> Option<String> {
+    let (_, rest) = description.split_once(label)?;
+    let mut words = rest.trim_start_matches([':', ' ']).split_ascii_whitespace();
+    let first = words.next()?;
+    let value = if label == TIMESTAMP { format!("{first} {}", words.next()?) } else { first.to_owned() };
+    (value.len() <= 100).then_some(value)
+}
+
+/// Two words: the date and the time.
+pub const TIMESTAMP: &str = "Timestamp";
+pub const TRACE_ID: &str = "Trace ID";
+pub const CORRELATION_ID: &str = "Correlation ID";
+
 /// A number of four to eight digits after at most a few marks.
 fn number_at(text: &str) -> Option<u32> {
     let marks = text.bytes().take(4).take_while(|byte| b" :-=\"'".contains(byte)).count();
     let digits = text.get(marks..)?.bytes().take(9).take_while(u8::is_ascii_digit).count();
     (4..=8).contains(&digits).then(|| text.get(marks..marks + digits)?.parse().ok()).flatten()
+}
+
+/// The JSON object in `text`, whatever stands around it.
+fn object_in(text: &str) -> Option<Map<String, Value>> {
+    serde_json::from_str(text.get(text.find('{')?..=text.rfind('}')?)?).ok()
 }
 
 fn bare_number(text: &str) -> Option<u32> {

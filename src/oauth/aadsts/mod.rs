@@ -13,6 +13,7 @@ mod requests;
 mod service;
 
 pub use extract::codes_in;
+pub(super) use extract::{CORRELATION_ID, TIMESTAMP, TRACE_ID, labelled};
 
 use super::text::clean;
 use super::token::ProviderError;
@@ -34,6 +35,20 @@ pub enum Who {
     Microsoft,
     /// Nobody need do anything.
     Nobody,
+}
+
+impl Who {
+    /// For a page: who it is, in a sentence.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::User => "The person who signs in.",
+            Self::Admin => "An administrator of your organization's Microsoft 365 tenant.",
+            Self::Owner => "Whoever administers this OneDesk and its app registration at Microsoft.",
+            Self::Developer => "The makers of OneDesk: send them what stands below.",
+            Self::Microsoft => "Microsoft. It usually passes by itself.",
+            Self::Nobody => "Nobody need do anything.",
+        }
+    }
 }
 
 /// Whether trying again can help.

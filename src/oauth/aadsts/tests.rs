@@ -43,6 +43,8 @@ fn a_code_is_found_wherever_it_is_pasted_from() {
         "AADSTS7000222: The provided client secret keys for app 'x' are expired.\r\nTrace ID: 1\r\nTimestamp: 2026-01-01 00:00:00Z",
         r#"{"error":"invalid_client","error_description":"…","error_codes":[7000222]}"#,
         r#"{"error":"invalid_client","error_description":"AADSTS7000222: expired"}"#,
+        r#"HTTP 401: {"error":"invalid_client","error_codes":[7000222]}."#,
+        r#"{"type":"about:blank","code":"AADSTS7000222"}"#,
         "https://desk.example.test/integrations/azuread/token?error=invalid_client&error_description=AADSTS7000222%3a+The+secret&state=s",
         "error=invalid_client&error_description=AADSTS7000222%3A%20expired",
         "<html><body><div id=\"exceptionMessage\">AADSTS7000222: expired</div></body></html>",

@@ -1,0 +1,444 @@
+//! [`Ledger`]: which credentials are in force, and why. Pure: events and `now` in, what to ask the provider out.
+//!
+//! The rules are those of the interface, section 2: a good pair is never given up for a bad one, only `invalid_client` refuses
+//! a pair, and the first accepted of two secrets is used.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Observation, Outcome, Pair};
+use crate::model::{ClientId, Generation, Problem, Secret};
+
+/// Which of the file's two secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// `AZUREAD_CIS`.
+    Current,
+    /// `AZUREAD_CIS_NEXT`.
+    Next,
+}
+
+impl Slot {
+    const fn other(self) -> Self {
+        match self {
+            Self::Current => Self::Next,
+            Self::Next => Self::Current,
+        }
+    }
+
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Current => "AZUREAD_CIS",
+            Self::Next => "AZUREAD_CIS_NEXT",
+        }
+    }
+}
+
+/// What the provider said of a client id and a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verified {
+    /// It accepts them.
+    Yes,
+    /// It refuses them, and there is nothing else to use.
+    No,
+    /// It was not asked or gave no verdict.
+    Unverified,
+}
+
+/// The credentials to use now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// Grows with every change.
+    pub generation: Generation,
+    /// The client id.
+    pub client_id: ClientId,
+    /// The secret to use.
+    pub secret: Secret<String>,
+    /// Which of the two it is.
+    pub slot: Slot,
+    /// What the provider said.
+    pub verified: Verified,
+    /// Since when.
+    pub changed_at: Timestamp,
+}
+
+/// The state of the credentials in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing was ever in force.
+    Unconfigured,
+    /// What the file holds is in force.
+    Ready,
+    /// The file holds something that is not in force, or what is in force is refused.
+    Stale,
+}
+
+/// All that can be told of the credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// In one word.
+    pub state: State,
+    /// What is in force.
+    pub in_force: Option<Arc<InForce>>,
+    /// The client id of a pair that was refused while nothing is in force.
+    pub refused_client_id: Option<ClientId>,
+    /// Why it is not well.
+    pub problem: Option<Problem>,
+    /// What is accepted but should be mended, and what the provider said that is no verdict.
+    pub warnings: Vec<Problem>,
+}
+
+/// A secret to try at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// Which one: answers to older ones no longer count.
+    pub number: u64,
+    /// The client id.
+    pub client_id: ClientId,
+    /// The secret.
+    pub secret: Secret<String>,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The provider accepts the secret.
+    Accepted,
+    /// It refuses it: `invalid_client`.
+    Refused(Problem),
+    /// No verdict, with what the provider said if it said something.
+    None(Option<Problem>),
+}
+
+/// The first wait before a refused pair is tried again: a new secret takes a minute or two to spread at Microsoft.
+const FIRST_RETRY: SignedDuration = SignedDuration::from_secs(30);
+/// The longest such wait.
+const LAST_RETRY: SignedDuration = SignedDuration::from_mins(15);
+
+/// Which credentials are in force, and why.
+#[derive(Debug)]
+pub struct Ledger {
+    generation: Generation,
+    in_force: Option<Arc<InForce>>,
+    /// The pair that `in_force` is of.
+    pair: Option<Pair>,
+    /// What was in force before an unverified pair was taken.
+    previous: Option<(Arc<InForce>, Pair)>,
+    candidate: Option<Candidate>,
+    refused: Option<Refused>,
+    file_problem: Option<(bool, Problem)>,
+    refusal: Option<Problem>,
+    file_warnings: Vec<Problem>,
+    notes: Vec<Problem>,
+    trials: u64,
+    /// The trial that only looks whether the other secret would do.
+    side_trial: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    number: u64,
+    pair: Pair,
+    slot: Slot,
+    is_taken: bool,
+    /// It was refused before: only acceptance takes it now.
+    is_retry: bool,
+}
+
+#[derive(Debug)]
+struct Refused {
+    pair: Pair,
+    attempts: u32,
+    retry_at: Timestamp,
+}
+
+impl Ledger {
+    /// Nothing is in force.
+    pub const fn new() -> Self {
+        Self {
+            generation: Generation::ZERO,
+            in_force: None,
+            pair: None,
+            previous: None,
+            candidate: None,
+            refused: None,
+            file_problem: None,
+            refusal: None,
+            file_warnings: Vec::new(),
+            notes: Vec::new(),
+            trials: 0,
+            side_trial: None,
+        }
+    }
+
+    /// The file was read. A new pair is to be tried.
+    pub fn observe(&mut self, observation: &Observation) -> Option<Trial> {
+        self.file_warnings.clone_from(&observation.warnings);
+        match &observation.outcome {
+            Outcome::Missing(problem) => {
+                self.file_problem = Some((false, problem.clone()));
+                None
+            }
+            Outcome::Rejected(problem) => {
+                self.file_problem = Some((true, problem.clone()));
+                None
+            }
+            Outcome::Pair(pair) => {
+                self.file_problem = None;
+                self.observe_pair(pair)
+            }
+        }
+    }
+
+    fn observe_pair(&mut self, pair: &Pair) -> Option<Trial> {
+        if self.candidate.as_ref().is_some_and(|candidate| candidate.pair == *pair) {
+            return None;
+        }
+        if self.pair.as_ref() == Some(pair) {
+            // Back to what is in force: what was tried meanwhile no longer matters.
+            self.candidate = None;
+            if self.refused.take().is_some() {
+                self.refusal = None;
+            }
+            return None;
+        }
+        self.refused = None;
+        Some(self.begin(pair.clone(), Slot::Current, false, false))
+    }
+
+    fn begin(&mut self, pair: Pair, slot: Slot, is_taken: bool, is_retry: bool) -> Trial {
+        self.trials += 1;
+        self.side_trial = None;
+        let secret = secret_of(&pair, slot).unwrap_or(&pair.secret).clone();
+        let trial = Trial { number: self.trials, client_id: pair.client_id, secret };
+        self.candidate = Some(Candidate { number: self.trials, pair, slot, is_taken, is_retry });
+        trial
+    }
+
+    /// No verdict in time: the pair is taken unverified, what was in force before is kept beside it.
+    pub fn deadline(&mut self, number: u64, now: Timestamp) {
+        let waits = |candidate: &&mut Candidate| candidate.number == number && !candidate.is_taken && !candidate.is_retry;
+        let Some(candidate) = self.candidate.as_mut().filter(waits) else { return };
+        candidate.is_taken = true;
+        let (pair, slot) = (candidate.pair.clone(), candidate.slot);
+        self.take(pair, slot, Verified::Unverified, now);
+    }
+
+    /// A trial has ended; the other secret may be to be tried next.
+    pub fn verdict(&mut self, number: u64, verdict: Verdict, now: Timestamp) -> Option<Trial> {
+        if self.side_trial == Some(number) {
+            self.side_trial = None;
+            self.note_other_secret(&verdict);
+            return None;
+        }
+        let candidate = self.candidate.take_if(|candidate| candidate.number == number)?;
+        match verdict {
+            Verdict::None(_) if candidate.is_retry => {
+                let attempts = self.refused.as_ref().map_or(1, |refused| refused.attempts);
+                self.remember_refused(candidate.pair, attempts, now);
+                None
+            }
+            Verdict::Accepted => {
+                self.refused = None;
+                if candidate.is_taken {
+                    self.confirm();
+                } else {
+                    self.take(candidate.pair.clone(), candidate.slot, Verified::Yes, now);
+                    self.previous = None;
+                }
+                self.try_other_secret(&candidate)
+            }
+            Verdict::Refused(problem) => self.refused(candidate, problem, now),
+            Verdict::None(note) => {
+                if !candidate.is_taken {
+                    self.take(candidate.pair, candidate.slot, Verified::Unverified, now);
+                }
+                self.notes = note.into_iter().collect();
+                None
+            }
+        }
+    }
+
+    fn refused(&mut self, candidate: Candidate, problem: Problem, now: Timestamp) -> Option<Trial> {
+        let attempts = self.refused.take().map_or(1, |refused| refused.attempts + 1);
+        if candidate.slot == Slot::Current && candidate.pair.next.is_some() {
+            self.notes = vec![use_the_other(&problem, Slot::Next)];
+            if candidate.is_taken {
+                self.put_in_force(candidate.pair.clone(), Slot::Next, Verified::Unverified, now);
+            }
+            return Some(self.begin(candidate.pair, Slot::Next, candidate.is_taken, candidate.is_retry));
+        }
+        self.notes.clear();
+        if candidate.is_taken {
+            self.bring_back(now);
+        }
+        self.refusal = Some(problem);
+        self.remember_refused(candidate.pair, attempts, now);
+        None
+    }
+
+    fn remember_refused(&mut self, pair: Pair, attempts: u32, now: Timestamp) {
+        let wait = FIRST_RETRY.saturating_mul(1 << attempts.saturating_sub(1).min(10)).min(LAST_RETRY);
+        self.refused = Some(Refused { pair, attempts, retry_at: now.saturating_add(wait).unwrap_or(now) });
+    }
+
+    /// When a refused pair is tried again.
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        self.refused.as_ref().filter(|_| self.candidate.is_none()).map(|refused| refused.retry_at)
+    }
+
+    /// Tries the refused pair again: a new secret may have arrived at Microsoft by now.
+    pub fn retry(&mut self, now: Timestamp) -> Option<Trial> {
+        let pair = self.refused.as_ref().filter(|refused| refused.retry_at <= now)?.pair.clone();
+        Some(self.begin(pair, Slot::Current, false, true))
+    }
+
+    /// Somebody was refused (`invalid_client`) with `generation`; returns what to try instead, once.
+    pub fn rejected(&mut self, generation: Generation, problem: &Problem, now: Timestamp) -> Option<Arc<InForce>> {
+        let in_force = self.in_force.clone()?;
+        if in_force.generation != generation {
+            return Some(in_force);
+        }
+        let pair = self.pair.clone()?;
+        let other = in_force.slot.other();
+        let other_may_do = secret_of(&pair, other).is_some() && in_force.verified != Verified::No && !self.is_known_refused(other);
+        if other_may_do {
+            self.notes = vec![use_the_other(problem, other)];
+            self.put_in_force(pair, other, Verified::Unverified, now);
+            return self.in_force.clone();
+        }
+        self.refusal = Some(problem.clone());
+        if self.previous.is_some() {
+            self.candidate = None;
+            self.bring_back(now);
+            self.remember_refused(pair, 1, now);
+            return self.in_force.clone();
+        }
+        self.in_force = Some(Arc::new(InForce { verified: Verified::No, ..(*in_force).clone() }));
+        None
+    }
+
+    /// The other secret was left because it was refused: the note about that says so.
+    fn is_known_refused(&self, slot: Slot) -> bool {
+        let marker = left(slot);
+        self.notes.iter().any(|note| note.code == marker)
+    }
+
+    /// Somebody was served with `generation`: it is good.
+    pub fn accepted(&mut self, generation: Generation) {
+        if self.in_force.as_ref().is_some_and(|in_force| in_force.generation == generation) {
+            self.confirm();
+        }
+    }
+
+    fn confirm(&mut self) {
+        if let Some(in_force) = &self.in_force {
+            self.in_force = Some(Arc::new(InForce { verified: Verified::Yes, ..(**in_force).clone() }));
+        }
+        self.previous = None;
+        if self.refused.is_none() {
+            self.refusal = None;
+        }
+    }
+
+    fn take(&mut self, pair: Pair, slot: Slot, verified: Verified, now: Timestamp) {
+        if let (Some(in_force), Some(of)) = (self.in_force.take(), self.pair.take())
+            && in_force.verified != Verified::No
+        {
+            self.previous = Some((in_force, of));
+        }
+        self.refusal = None;
+        if slot == Slot::Current {
+            self.notes.clear();
+        }
+        self.put_in_force(pair, slot, verified, now);
+    }
+
+    fn put_in_force(&mut self, pair: Pair, slot: Slot, verified: Verified, now: Timestamp) {
+        self.generation = self.generation.next();
+        let secret = secret_of(&pair, slot).unwrap_or(&pair.secret).clone();
+        let in_force = InForce { generation: self.generation, client_id: pair.client_id, secret, slot, verified, changed_at: now };
+        self.in_force = Some(Arc::new(in_force));
+        self.pair = Some(pair);
+    }
+
+    fn bring_back(&mut self, now: Timestamp) {
+        match self.previous.take() {
+            Some((before, pair)) => self.put_in_force(pair, before.slot, before.verified, now),
+            None => (self.in_force, self.pair) = (None, None),
+        }
+    }
+
+    fn try_other_secret(&mut self, accepted: &Candidate) -> Option<Trial> {
+        if accepted.slot != Slot::Current {
+            return None;
+        }
+        let secret = accepted.pair.next.clone()?;
+        self.trials += 1;
+        self.side_trial = Some(self.trials);
+        Some(Trial { number: self.trials, client_id: accepted.pair.client_id, secret })
+    }
+
+    fn note_other_secret(&mut self, verdict: &Verdict) {
+        self.notes = match verdict {
+            Verdict::Accepted => vec![Problem::new(
+                "next_secret_accepted",
+                "both AZUREAD_CIS and AZUREAD_CIS_NEXT are accepted",
+                "make AZUREAD_CIS_NEXT the value of AZUREAD_CIS and remove its own line; then the old secret can be deleted at Microsoft",
+            )],
+            Verdict::Refused(problem) => vec![Problem::new(
+                left(Slot::Next),
+                format!("AZUREAD_CIS_NEXT is not accepted: {}", problem.title),
+                problem.hint.clone(),
+            )],
+            Verdict::None(note) => note.iter().cloned().collect(),
+        };
+    }
+
+    /// All that can be told.
+    pub fn status(&self) -> Status {
+        let problem = match (&self.file_problem, &self.refusal) {
+            (Some((_, problem)), _) => Some(problem.clone()),
+            (None, refusal) => refusal.clone(),
+        };
+        let state = match (&self.in_force, &problem) {
+            (Some(_), None) => State::Ready,
+            (Some(_), Some(_)) => State::Stale,
+            // A pair that the provider refuses is more than nothing.
+            (None, _) if self.file_problem.is_none() && self.refusal.is_some() => State::Stale,
+            (None, _) => State::Unconfigured,
+        };
+        let refused_client_id = self.refused.as_ref().filter(|_| self.in_force.is_none()).map(|refused| refused.pair.client_id);
+        let warnings = self.file_warnings.iter().chain(&self.notes).cloned().collect();
+        Status { state, in_force: self.in_force.clone(), refused_client_id, problem, warnings }
+    }
+}
+
+const fn secret_of(pair: &Pair, slot: Slot) -> Option<&Secret<String>> {
+    match slot {
+        Slot::Current => Some(&pair.secret),
+        Slot::Next => pair.next.as_ref(),
+    }
+}
+
+/// The code of the note that the secret in `slot` was refused.
+const fn left(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Current => "current_secret_refused",
+        Slot::Next => "next_secret_refused",
+    }
+}
+
+fn use_the_other(problem: &Problem, now_used: Slot) -> Problem {
+    let refused = now_used.other();
+    let hint = match now_used {
+        Slot::Next => "make AZUREAD_CIS_NEXT the value of AZUREAD_CIS and remove its own line; the old secret can be deleted at Microsoft",
+        Slot::Current => "remove the line AZUREAD_CIS_NEXT, or put a good secret there",
+    };
+    Problem::new(left(refused), format!("{} is in use, since {} is refused: {}", now_used.key(), refused.key(), problem.title), hint)
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

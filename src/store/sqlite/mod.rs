@@ -1,0 +1,144 @@
+//! SQLite: one file, one process, nothing to set up. One connection writes, two read; what is written is synced before the answer.
+
+mod audit;
+mod care;
+mod columns;
+mod connections;
+mod error;
+mod files;
+mod flows;
+mod grants;
+mod leases;
+mod reseal;
+mod schema;
+#[cfg(test)]
+pub mod tests;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::oneshot;
+
+pub use care::{Status, restore};
+pub use error::OpenError;
+pub use schema::Migrated;
+
+use super::Store;
+use crate::model::Clock;
+use crate::settings;
+use writer::Writer;
+
+/// A database that is open: what an operator does with it. The services use [`Opened::store`].
+pub struct Sqlite {
+    path: PathBuf,
+    engine: Arc<Engine>,
+    closed: oneshot::Receiver<()>,
+}
+
+/// What opening gave.
+pub struct Opened {
+    /// For the services.
+    pub store: Store,
+    /// For the operator.
+    pub database: Sqlite,
+    /// The migration that was due, if one was.
+    pub migrated: Option<Migrated>,
+}
+
+/// What the repositories work with; each has a file of its own.
+struct Engine {
+    writer: Writer,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the database that the settings name, makes it if it is missing, and brings it to this version's schema.
+    ///
+    /// The whole file is not checked for damage here, for that takes as long as reading it: see [`Sqlite::status`]. Damage that
+    /// the start meets is reported.
+    ///
+    /// # Errors
+    /// Every [`OpenError`] names what to do; the database is as it was before.
+    pub async fn open(database: &settings::Database, clock: &Clock) -> Result<Opened, OpenError> {
+        Self::open_with(&path_of(&database.url)?, clock, &schema::MIGRATOR).await
+    }
+
+    /// The same for the file at `path` and the schema of `migrator`.
+    async fn open_with(path: &Path, clock: &Clock, migrator: &Migrator) -> Result<Opened, OpenError> {
+        let lock = files::take(path)?;
+        files::prepare(path)?;
+        let failed = |source| OpenError::engine(path, source);
+        let mut connection = writing(path).connect().await.map_err(failed)?;
+        let migrated = schema::migrate(&mut connection, path, clock, migrator).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(2)
+            .min_connections(0)
+            .idle_timeout(Duration::from_secs(60))
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(reading(path));
+        let (writer, closed) = Writer::start(connection, lock).map_err(|source| OpenError::io(path, source))?;
+        let engine = Arc::new(Engine { writer, readers });
+        let store = Store {
+            grants: engine.clone(),
+            connections: engine.clone(),
+            flows: engine.clone(),
+            audit: engine.clone(),
+            leases: engine.clone(),
+        };
+        Ok(Opened { store, database: Self { path: path.to_owned(), engine, closed }, migrated })
+    }
+
+    /// Closes the database once every [`Store`] is dropped and every write that was queued is done. Another process can have it then.
+    pub async fn close(self) {
+        let Self { engine, closed, .. } = self;
+        engine.readers.close().await;
+        drop(engine);
+        // An error is a writer that is gone already.
+        let _ = closed.await;
+    }
+}
+
+/// The file that `sqlite:///path` names.
+fn path_of(url: &url::Url) -> Result<PathBuf, OpenError> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let path: Vec<u8> = percent_encoding::percent_decode_str(url.path()).collect();
+    if url.scheme() != "sqlite" || url.host_str().is_some_and(|host| !host.is_empty()) || path.len() < 2 || path[0] != b'/' {
+        return Err(OpenError::Address(format!("{}:…", url.scheme())));
+    }
+    Ok(std::ffi::OsString::from_vec(path).into())
+}
+
+/// What both kinds of connection share. Small caches and no memory map: the whole daemon has 20 MiB, and the system caches the file.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .statement_cache_capacity(32)
+        .pragma("cache_size", "-512")
+        .pragma("mmap_size", "0")
+        .thread_name(|_| "store-sqlite".to_owned())
+        .log_statements(log::LevelFilter::Trace)
+}
+
+fn writing(path: &Path) -> SqliteConnectOptions {
+    options(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // Freed pages are wiped (below) and used again. The file stays as large as it once was, some megabytes: moving pages on every
+        // commit to shrink it would cost more than it gives.
+        .auto_vacuum(SqliteAutoVacuum::None)
+        .pragma("secure_delete", "ON")
+        .pragma("journal_size_limit", "4194304")
+}
+
+fn reading(path: &Path) -> SqliteConnectOptions {
+    // Rows cross a channel from SQLite's thread: many at once make the lists of the start fast.
+    options(path).read_only(true).row_buffer_size(512)
+}

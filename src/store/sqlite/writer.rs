@@ -1,0 +1,187 @@
+//! The one writer. Writes queue up; what waits together is one transaction with a savepoint each, and one sync for all
+//! (group commit): each answer is given after the commit. A write that was queued is finished even if its caller goes away.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, Executor as _};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::error::{engine, shared};
+use crate::store::Error;
+use crate::store::leases::Change;
+
+/// Writes that may wait; who comes then waits for a place.
+const QUEUE: usize = 1024;
+/// Writes in one transaction: enough to hide the sync, few enough that the first of them does not wait long.
+const GROUP: usize = 256;
+
+/// Where writes go. Cheap to clone; the writer ends when the last one is gone.
+#[derive(Clone)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    changes: broadcast::Sender<Change>,
+}
+
+/// What a write works on.
+pub(super) struct Tx {
+    /// The connection, inside a transaction.
+    pub connection: SqliteConnection,
+    /// What is told to subscribers after the commit.
+    pub changes: Vec<Change>,
+}
+
+impl Writer {
+    /// Starts the writer on `connection`. `held` is let go after the connection was closed; the receiver learns of it.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub(super) fn start(connection: SqliteConnection, held: impl Send + 'static) -> std::io::Result<(Self, oneshot::Receiver<()>)> {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (closing, closed) = oneshot::channel();
+        let writer = Self { jobs, changes: broadcast::Sender::new(QUEUE) };
+        let changes = writer.changes.clone();
+        let runtime = tokio::runtime::Handle::current();
+        // A thread of its own, not a task: it outlives a runtime that shuts down, until the queue is empty and the file is closed.
+        std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+            runtime.block_on(run(connection, queue, changes));
+            drop(held);
+            let _ = closing.send(());
+        })?;
+        Ok((writer, closed))
+    }
+
+    /// Runs `work` in a transaction; what it wrote is on disk when this returns, or nothing of it is.
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&mut Tx) -> Result<T, Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let ended = || engine(std::io::Error::other("the store is closed"));
+        self.jobs.send(Box::new(Write { work: Some(work), result: None, reply })).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    /// What is changed from now on.
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+}
+
+/// A write in the queue, whatever it returns.
+trait Job: Send {
+    /// Does the work and keeps the result.
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+
+    /// Answers the caller: with the result, or with why the transaction as a whole came to nothing.
+    fn answer(self: Box<Self>, committed: Result<(), Error>);
+}
+
+/// How a write ended, for the transaction around it.
+enum Outcome {
+    Done,
+    Refused,
+    /// SQLite may have rolled everything back on its own (full disk, input/output error): the group cannot go on.
+    Broken(Error),
+}
+
+struct Write<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, Error>>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, F> Job for Write<T, F>
+where
+    T: Send + 'static,
+    F: AsyncFnOnce(&mut Tx) -> Result<T, Error> + Send + 'static,
+{
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Outcome> + 'a>> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return Outcome::Refused };
+            match work(tx).await {
+                Ok(value) => {
+                    self.result = Some(Ok(value));
+                    Outcome::Done
+                }
+                Err(Error::Engine(cause)) => Outcome::Broken(Error::Engine(cause)),
+                Err(refusal) => {
+                    self.result = Some(Err(refusal));
+                    Outcome::Refused
+                }
+            }
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let result = match (committed, self.result) {
+            // A refusal holds whatever became of the others: it wrote nothing.
+            (_, Some(Err(refusal))) => Err(refusal),
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (Ok(()), None) => Err(engine(std::io::Error::other("the write was not run"))),
+            (Err(cause), _) => Err(cause),
+        };
+        // Nobody waits any more: the write stands all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+async fn run(connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Job>>, changes: broadcast::Sender<Change>) {
+    let mut tx = Tx { connection, changes: Vec::new() };
+    while let Some(first) = queue.recv().await {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = queue.try_recv()
+        {
+            group.push(next);
+        }
+        let committed = commit(&mut tx, &mut group).await.map_err(Arc::new);
+        let told = std::mem::take(&mut tx.changes);
+        if committed.is_ok() {
+            for change in told {
+                // Nobody subscribed: nobody to tell.
+                let _ = changes.send(change);
+            }
+        }
+        for job in group {
+            job.answer(committed.as_ref().map(|&()| ()).map_err(|cause| shared(Arc::clone(cause))));
+        }
+    }
+    // The last connection to leave folds the log into the database; whatever is left undone here is done at the next start.
+    let _ = tx.connection.close().await;
+}
+
+/// Runs the group as one transaction. On an error nothing of it was written.
+async fn commit(tx: &mut Tx, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
+    tx.connection.execute("BEGIN IMMEDIATE").await?;
+    let done = async {
+        for job in group {
+            step(tx, job.as_mut()).await?;
+        }
+        Ok(tx.connection.execute("COMMIT").await.map(|_| ())?)
+    }
+    .await;
+    if done.is_err() {
+        // Fails where SQLite has rolled back already.
+        let _ = tx.connection.execute("ROLLBACK").await;
+    }
+    done
+}
+
+/// Runs one write of the group inside a savepoint.
+async fn step(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Error> {
+    let told = tx.changes.len();
+    tx.connection.execute("SAVEPOINT one").await?;
+    match job.run(tx).await {
+        Outcome::Done => {}
+        Outcome::Refused => {
+            tx.changes.truncate(told);
+            tx.connection.execute("ROLLBACK TO one").await?;
+        }
+        Outcome::Broken(cause) => return Err(cause),
+    }
+    tx.connection.execute("RELEASE one").await?;
+    Ok(())
+}
