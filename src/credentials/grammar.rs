@@ -161,7 +161,8 @@ impl<'a> Slot<'a> {
         let odd = self.last.filter(|(value, _)| value.is_ok_and(|value| !value.chars().all(|c| c.is_ascii_graphic())));
         let odd = odd.map(|(_, line)| {
             let title = format!("the value of {} contains a blank or a character outside ASCII", key.name());
-            Problem::new("value_unusual", title, "copy the value again; quotes and blanks from a web page are easily copied along").at_line(line)
+            Problem::new("value_unusual", title, "copy the value again; quotes and blanks from a web page are easily copied along")
+                .at_line(line)
         });
         self.overruled.clone().into_iter().chain(repeated).chain(odd)
     }

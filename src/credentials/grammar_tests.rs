@@ -58,7 +58,9 @@ fn a_file_from_any_editor_is_read() {
         format!("# ours\r\n\r\n{}AZUREAD_CIS=s\r\n", ID_LINE.replace('\n', "\r\n")),
         format!("AZUREAD_CIS=s\n\n  # é\n\t\n{ID_LINE}"),
         format!("AZUREAD_CID={}\nAZUREAD_CIS=s", ID.to_uppercase()),
-        format!("DB_PASSWORD\nOTHER==\n=x\nazuread_cis=y\nAZUREAD_CIS_OLD=z\nAZUREAD_CIS.x=1\nexportAZUREAD_CIS=2\n{ID_LINE}AZUREAD_CIS=s\n[t]\n"),
+        format!(
+            "DB_PASSWORD\nOTHER==\n=x\nazuread_cis=y\nAZUREAD_CIS_OLD=z\nAZUREAD_CIS.x=1\nexportAZUREAD_CIS=2\n{ID_LINE}AZUREAD_CIS=s\n[t]\n"
+        ),
     ] {
         let observation = parse(text.as_bytes());
         assert_eq!(pair(&observation), (ID.to_owned(), "s", None), "{text:?}");

@@ -43,11 +43,27 @@ enum Event {
 
 impl Keeper {
     /// Starts keeping what `observations` bring. The first of them has been dealt with before anybody can ask.
-    pub fn spawn(observations: watch::Receiver<Arc<Observation>>, probe: Arc<dyn Probe>, clock: Clock, tasks: &Tasks, metrics: Metrics) -> Self {
+    pub fn spawn(
+        observations: watch::Receiver<Arc<Observation>>,
+        probe: Arc<dyn Probe>,
+        clock: Clock,
+        tasks: &Tasks,
+        metrics: Metrics,
+    ) -> Self {
         let (events_in, events) = mpsc::channel(QUEUE);
         let ledger = Ledger::new();
         let (publish, status) = watch::channel(Arc::new(ledger.status()));
-        let actor = Actor { ledger, observations, probe, clock, tasks: tasks.clone(), metrics, events_in: events_in.clone(), publish, deadline: None };
+        let actor = Actor {
+            ledger,
+            observations,
+            probe,
+            clock,
+            tasks: tasks.clone(),
+            metrics,
+            events_in: events_in.clone(),
+            publish,
+            deadline: None,
+        };
         tasks.spawn_vital("credentials", actor.run(events));
         Self { status, events: events_in }
     }
@@ -77,7 +93,8 @@ impl Keeper {
     /// Reports that the provider served `used`. Says nothing where that is known.
     pub async fn accepted(&self, used: &InForce) {
         let status = self.status();
-        let is_news = status.in_force.as_deref().is_some_and(|known| known.generation == used.generation && known.verified != Verified::Yes);
+        let is_news =
+            status.in_force.as_deref().is_some_and(|known| known.generation == used.generation && known.verified != Verified::Yes);
         if is_news {
             // The actor ends with the process only.
             let _ = self.events.send(Event::Accepted(used.generation)).await;

@@ -387,11 +387,9 @@ impl Ledger {
                 "both AZUREAD_CIS and AZUREAD_CIS_NEXT are accepted",
                 "make AZUREAD_CIS_NEXT the value of AZUREAD_CIS and remove its own line; then the old secret can be deleted at Microsoft",
             )],
-            Verdict::Refused(problem) => vec![Problem::new(
-                left(Slot::Next),
-                format!("AZUREAD_CIS_NEXT is not accepted: {}", problem.title),
-                problem.hint.clone(),
-            )],
+            Verdict::Refused(problem) => {
+                vec![Problem::new(left(Slot::Next), format!("AZUREAD_CIS_NEXT is not accepted: {}", problem.title), problem.hint.clone())]
+            }
             Verdict::None(note) => note.iter().cloned().collect(),
         };
     }

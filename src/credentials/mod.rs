@@ -9,9 +9,6 @@ mod ledger;
 
 pub mod source;
 
-
-
-
 use std::path::Path;
 
 use crate::model::{ClientId, Problem, Secret};

@@ -22,8 +22,8 @@ use crate::settings::{Address, Settings};
 use crate::store::sqlite::Sqlite;
 use crate::store::{self, Store};
 use crate::system::accept::{self, Door};
-use crate::system::deadlines::Patience;
 use crate::system::admission::Bounds;
+use crate::system::deadlines::Patience;
 use crate::system::fd::Inherited;
 use crate::system::http::{self, Http, Outbound};
 use crate::system::listen::{self, Access, Listeners};
@@ -92,7 +92,13 @@ pub struct House {
 ///
 /// # Errors
 /// What a part says; a missing credential, provider or network is none of them.
-pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inherited, life: &Lifecycle, clock: &Clock) -> Result<House, Error> {
+pub async fn assemble(
+    settings: Settings,
+    notes: Vec<Problem>,
+    inherited: Inherited,
+    life: &Lifecycle,
+    clock: &Clock,
+) -> Result<House, Error> {
     let tasks = life.tasks();
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let opened = Sqlite::open(&settings.database, clock).await?;
@@ -105,11 +111,8 @@ pub async fn assemble(settings: Settings, notes: Vec<Problem>, inherited: Inheri
     let (notes_sender, notes_now) = watch::channel(notes);
     let settings = settings_now.borrow().clone();
     let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now, clock.clone()));
-    let probe = Arc::new(CredentialProbe {
-        microsoft: Arc::clone(&microsoft),
-        settings: settings_now.clone(),
-        grants: Arc::clone(&store.grants),
-    });
+    let probe =
+        Arc::new(CredentialProbe { microsoft: Arc::clone(&microsoft), settings: settings_now.clone(), grants: Arc::clone(&store.grants) });
     let observations = source::observe(settings.credentials_file.as_deref(), tasks)?;
     let keeper = Keeper::spawn(observations, probe, clock.clone(), tasks, metrics.clone());
 

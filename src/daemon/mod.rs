@@ -53,7 +53,8 @@ pub fn main() -> ExitCode {
     }
     // Before anything else is opened, and before anything secret is read.
     let inherited = Inherited::adopt();
-    let ended = lifecycle::protect().and_then(|()| lifecycle::run(live(&arguments, inherited))).map_err(Error::from).and_then(|ended| ended);
+    let ended =
+        lifecycle::protect().and_then(|()| lifecycle::run(live(&arguments, inherited))).map_err(Error::from).and_then(|ended| ended);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Browser, Destination, Flows, Pending};
-use crate::grants::{Given, SealError};
 use crate::credentials::keeper::{InForce, Keeper};
+use crate::grants::{Given, SealError};
 use crate::model::{EmailAddress, Hint, Problem, Secret};
 use crate::oauth::aadsts;
 use crate::oauth::authorization::{AuthorizationRequest, Prompt, ResponseMode};
@@ -227,7 +227,9 @@ impl Error {
 impl Hint for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Flow(super::Error::UnknownTicket) => "ask your administrator for a new link: onedeskctl mailbox connect, or onedeskctl directory connect".to_owned(),
+            Self::Flow(super::Error::UnknownTicket) => {
+                "ask your administrator for a new link: onedeskctl mailbox connect, or onedeskctl directory connect".to_owned()
+            }
             Self::Flow(super::Error::UnknownState | super::Error::Unreadable) | Self::Callback(_) => {
                 "open the link again and sign in once more; the link stays valid until it has succeeded or an hour has passed".to_owned()
             }
@@ -238,7 +240,9 @@ impl Hint for Error {
             Self::IdToken(_) => "try again; if this comes back, show this page to your administrator".to_owned(),
             Self::Provider(error) => error.hint().unwrap_or_default(),
             Self::Seal(_) => "restart the service: systemctl restart onedeskd; if this comes back, check the master key".to_owned(),
-            Self::Flow(super::Error::Store(error)) | Self::Store(error) => error.hint().unwrap_or_else(|| "try again in a minute".to_owned()),
+            Self::Flow(super::Error::Store(error)) | Self::Store(error) => {
+                error.hint().unwrap_or_else(|| "try again in a minute".to_owned())
+            }
             Self::NotConfigured(problem) | Self::NotAllowed(problem) | Self::Refused { problem, .. } => problem.hint.clone(),
             Self::Token(error) => error.problem.hint.clone(),
         })
@@ -359,7 +363,9 @@ impl Connector {
         };
         // The client is checked before the code is touched, so a newer secret may try the same code once.
         match self.keeper.rejected(with, &error.problem).await.filter(|newer| newer.client_id == pending.client_id) {
-            Some(newer) => Ok(self.microsoft.redeem(&pending.segment, &microsoft::client(newer.client_id, &newer.secret), request, &scope).await?),
+            Some(newer) => {
+                Ok(self.microsoft.redeem(&pending.segment, &microsoft::client(newer.client_id, &newer.secret), request, &scope).await?)
+            }
             None => Err(error.into()),
         }
     }
@@ -403,7 +409,9 @@ fn refused(refusal: Refusal) -> Error {
     let problem = Problem::from(aadsts::explain_error(&provider));
     let kind = match provider.error.as_str() {
         "server_error" | "temporarily_unavailable" => ErrorKind::BadGateway,
-        "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope" | "invalid_resource" => ErrorKind::Unavailable,
+        "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope" | "invalid_resource" => {
+            ErrorKind::Unavailable
+        }
         // access_denied, and everything about the person: login, consent, interaction.
         _ => ErrorKind::Forbidden,
     };

@@ -188,7 +188,8 @@ impl Flows {
         };
         let plain = Secret::new(serde_json::to_string(&pending).map_err(|_| Error::Unreadable)?);
         let sealed = self.keyring.seal(&FlowRow::context(&hash), &plain).map_err(|_| Error::Unreadable)?;
-        let row = FlowRow { state: hash, kind: ticket.kind, browser: browser.hash(), ticket: ticket.hash, sealed, expires_at: now + FLOW_LIFE };
+        let row =
+            FlowRow { state: hash, kind: ticket.kind, browser: browser.hash(), ticket: ticket.hash, sealed, expires_at: now + FLOW_LIFE };
         self.store.begin(row, now).await?;
         Ok(Begun { state, pending, browser })
     }

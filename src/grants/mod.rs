@@ -316,7 +316,8 @@ impl Drop for Landed<'_> {
 async fn wait_for(mut landing: cell::Landing) -> Result<(), Failure> {
     let result = landing.wait_for(Option::is_some).await.ok().and_then(|result| result.clone());
     result.unwrap_or_else(|| {
-        let problem = Problem::new("interrupted", "the request to the provider was interrupted", "ask again; the service is stopping or restarting");
+        let problem =
+            Problem::new("interrupted", "the request to the provider was interrupted", "ask again; the service is stopping or restarting");
         Err(Failure::Waiting { reason: WaitReason::ProviderUnavailable, problem, retry_in: Duration::from_secs(2) })
     })
 }

@@ -72,9 +72,10 @@ impl Grants {
             // Microsoft, and a grant is only called dead when both are refused.
             Err(refused) if refused.verdict == Verdict::GrantRefused && audience == cell.primary => {
                 let Some(previous) = previous else { return Err(Ended::Token(refused)) };
-                let tokens = self.redeem(&row, audience, &credentials, &previous).await.map_err(|second| {
-                    Ended::Token(if second.verdict == Verdict::GrantRefused { refused } else { second })
-                })?;
+                let tokens = self
+                    .redeem(&row, audience, &credentials, &previous)
+                    .await
+                    .map_err(|second| Ended::Token(if second.verdict == Verdict::GrantRefused { refused } else { second }))?;
                 (previous, tokens)
             }
             Err(error) => return Err(Ended::Token(error)),

@@ -66,7 +66,9 @@ impl Grants {
                     () = stop.cancelled() => return,
                     permit = Arc::clone(&self.scheduled_permits).acquire_owned() => permit,
                 };
-                if self.schedule.pop(&entry) && let (Ok(permit), Some(cell)) = (permit, self.cell(entry.1)) {
+                if self.schedule.pop(&entry)
+                    && let (Ok(permit), Some(cell)) = (permit, self.cell(entry.1))
+                {
                     cell.reschedule(None);
                     self.refresh_when_due(&cell, permit);
                 }

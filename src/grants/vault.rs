@@ -115,7 +115,14 @@ impl Vault {
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn seal_access(&self, id: GrantId, audience: Audience, tokens: &Tokens, asked: &str, now: Timestamp) -> Result<(AccessToken, AccessRow), SealError> {
+    pub fn seal_access(
+        &self,
+        id: GrantId,
+        audience: Audience,
+        tokens: &Tokens,
+        asked: &str,
+        now: Timestamp,
+    ) -> Result<(AccessToken, AccessRow), SealError> {
         let expires_at = now.saturating_add(tokens.expires_in).unwrap_or(now);
         // RFC 6749 section 5.1: no `scope` means what was asked for.
         let scope = tokens.scope.clone().unwrap_or_else(|| asked.to_owned());

@@ -90,7 +90,9 @@ impl Reporter {
             (keeper::State::Unconfigured, None) => "unconfigured: no credentials yet".to_owned(),
             (keeper::State::Stale, Some(problem)) => format!("stale: {}; the last good credentials stay in force", problem.title),
             (keeper::State::Stale, None) => "stale: the last good credentials stay in force".to_owned(),
-            (keeper::State::Ready, _) if self.parts.settings.borrow().public_url.is_none() => "unconfigured: public_url is not set".to_owned(),
+            (keeper::State::Ready, _) if self.parts.settings.borrow().public_url.is_none() => {
+                "unconfigured: public_url is not set".to_owned()
+            }
             (keeper::State::Ready, _) if mailboxes.waiting + mailboxes.needs_reauth > 0 => "degraded".to_owned(),
             (keeper::State::Ready, _) => "ready".to_owned(),
         };
@@ -149,7 +151,11 @@ impl Reporter {
             check("credentials", "the credentials in /root/.OneDesk are in force", pair),
             check("master_key", "the master key opens what is stored", self.parts.key_problem.clone()),
             check("store", "the database answers", self.store_problem().await),
-            check("mailboxes", "every mailbox is healthy", people_needed(mailboxes.waiting, mailboxes.needs_reauth, "mailboxes", "mailbox list")),
+            check(
+                "mailboxes",
+                "every mailbox is healthy",
+                people_needed(mailboxes.waiting, mailboxes.needs_reauth, "mailboxes", "mailbox list"),
+            ),
             check(
                 "directory",
                 "every connected directory is healthy",

@@ -93,7 +93,9 @@ impl Service {
         Err(ConnectError::NotAllowed(Problem::new(
             "other_person",
             format!("this mailbox is connected already, by {who}, and another account signed in now"),
-            format!("sign in as {who}, or ask your administrator for a link that may replace the connection: onedeskctl mailbox connect ADDRESS --replace"),
+            format!(
+                "sign in as {who}, or ask your administrator for a link that may replace the connection: onedeskctl mailbox connect ADDRESS --replace"
+            ),
         )))
     }
 
@@ -158,7 +160,9 @@ fn choose_address(wishes: &Wishes, claims: &Claims, account: &EmailAddress) -> R
     Err(ConnectError::NotAllowed(Problem::new(
         "other_account",
         format!("this link is for {wanted}, and {account} signed in"),
-        format!("open the link again and sign in as {wanted}; if {wanted} is a shared mailbox, ask your administrator for a link made with --shared"),
+        format!(
+            "open the link again and sign in as {wanted}; if {wanted} is a shared mailbox, ask your administrator for a link made with --shared"
+        ),
     )))
 }
 

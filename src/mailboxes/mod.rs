@@ -158,7 +158,10 @@ impl Service {
             return Err(Error::ScopeMissing(Problem::new(
                 "scope_missing",
                 format!("{} was connected without the permission {permission}", row.address),
-                format!("add {permission} to the app registration's API permissions, then connect the mailbox again: onedeskctl mailbox connect {}", row.address),
+                format!(
+                    "add {permission} to the app registration's API permissions, then connect the mailbox again: onedeskctl mailbox connect {}",
+                    row.address
+                ),
             )));
         }
         // Exchange wants the mailbox for reading, but the person (who has Send As) for submission: mail.md, section 3.3.

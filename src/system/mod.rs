@@ -14,6 +14,6 @@ pub mod notify;
 pub mod peer;
 pub mod tasks;
 pub mod tls;
+mod trust;
 pub mod watch;
 pub mod watchdog;
-mod trust;

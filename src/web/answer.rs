@@ -46,13 +46,7 @@ pub fn refuse(door: &Door, visitor: &Visitor, error: &ConnectError) -> Response 
 }
 
 /// A problem as a page or a document.
-pub fn problem_answer(
-    door: &Door,
-    visitor: &Visitor,
-    status: StatusCode,
-    problem: &Problem,
-    provider: Option<&ProviderError>,
-) -> Response {
+pub fn problem_answer(door: &Door, visitor: &Visitor, status: StatusCode, problem: &Problem, provider: Option<&ProviderError>) -> Response {
     if visitor.wants_json {
         let document = ProblemDocument::from_problem(status.as_u16(), title(status), problem).request(visitor.request_id);
         return (status, [(CONTENT_TYPE, ProblemDocument::MEDIA_TYPE)], document.with_provider(provider).to_json()).into_response();

@@ -1,7 +1,7 @@
 //! The compiled-in pages: they work without any package of pages, without script, and when everything else is broken.
 
-use axum::response::{Html, IntoResponse, Response};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 use minijinja::{Environment, context};
 use serde::Serialize;
@@ -51,7 +51,8 @@ impl ConnectedPage {
             next: vec![
                 "You can close this window. OneDesk keeps the permission fresh by itself; you need not sign in again.".to_owned(),
                 "Your password was not given to OneDesk, and changing it does not end the connection.".to_owned(),
-                "To end it, your administrator removes the mailbox here, or you withdraw the permission in your Microsoft account.".to_owned(),
+                "To end it, your administrator removes the mailbox here, or you withdraw the permission in your Microsoft account."
+                    .to_owned(),
             ],
         }
     }
@@ -90,7 +91,8 @@ impl ErrorPage {
         let mut facts = vec![("Code", problem.code.clone())];
         if let Some(provider) = provider {
             let codes = provider.codes.iter().map(|code| format!("AADSTS{code}")).collect::<Vec<_>>().join(", ");
-            let ids = [("Trace ID", &provider.trace_id), ("Correlation ID", &provider.correlation_id), ("Microsoft's time", &provider.timestamp)];
+            let ids =
+                [("Trace ID", &provider.trace_id), ("Correlation ID", &provider.correlation_id), ("Microsoft's time", &provider.timestamp)];
             facts.push(("Microsoft's code", codes));
             facts.push(("Microsoft's error", provider.error.clone()));
             facts.extend(ids.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
@@ -161,7 +163,8 @@ mod tests {
             ..ProviderError::default()
         };
         let html = error_page(&Problem::new("AADSTS7000222", "the client secret has expired", "make a new one"), Some(&provider));
-        for part in ["AADSTS7000222", "the client secret has expired", "make a new one", "trace-1", "correlation-1", "1970-01-01T00:00:00Z"] {
+        for part in ["AADSTS7000222", "the client secret has expired", "make a new one", "trace-1", "correlation-1", "1970-01-01T00:00:00Z"]
+        {
             assert!(html.contains(part), "{part} in {html}");
         }
     }
