@@ -3,3 +3,4 @@
 mod ctl;
 mod harness;
 mod snippets;
+mod sso;

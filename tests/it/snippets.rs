@@ -4,10 +4,11 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
+use crate::harness::daemon::free_port;
 use crate::harness::http::{Request, Response};
 use crate::harness::servers::Server;
 
-type Start = fn(&str, &str) -> Option<Server>;
+type Start = fn(u16, &str, &str) -> Option<Server>;
 
 /// Both servers, in front of the same daemon and app.
 const SERVERS: [(&str, Start); 2] = [("nginx", Server::nginx), ("httpd", Server::httpd)];
@@ -73,7 +74,7 @@ fn ask(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) ->
 fn with_servers(test: impl Fn(&str, &Server)) {
     let (door, app) = (serve(door), serve(app));
     for (name, start) in SERVERS {
-        match start(&door, &app) {
+        match start(free_port(), &door, &app) {
             Some(server) => test(name, &server),
             None => eprintln!("{name} is not installed: left out"),
         }
@@ -149,7 +150,7 @@ fn nobody_gets_in_who_is_not_allowed_and_nobody_while_the_daemon_gives_no_answer
     let nowhere = "127.0.0.1:9";
     let app = serve(app);
     for (name, start) in SERVERS {
-        let Some(server) = start(nowhere, &app) else { continue };
+        let Some(server) = start(free_port(), nowhere, &app) else { continue };
         let response = ask(&server, "GET", "/", &[("Cookie", "s=ann"), PAGE]);
         assert!((500..600).contains(&response.status), "{name}: {response}");
     }

@@ -163,8 +163,11 @@ impl Browser {
         if !self.headers.iter().any(|(name, _)| name == "Accept") {
             headers.extend([("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("Sec-Fetch-Mode", "navigate")]);
         }
+        let origin = format!("{}://{host}:{port}", url.scheme());
         if body.is_some() {
             headers.push(("Content-Type", "application/x-www-form-urlencoded"));
+            headers.push(if across_sites { ("Sec-Fetch-Site", "cross-site") } else { ("Sec-Fetch-Site", "same-origin") });
+            headers.push(("Origin", if across_sites { "https://provider.example.test" } else { &origin }));
         }
         let target = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
         let (body, authority) = (body.unwrap_or_default().as_bytes(), format!("{host}:{port}"));

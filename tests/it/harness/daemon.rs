@@ -21,17 +21,24 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 pub struct Daemon {
     folder: TempDir,
     port: u16,
+    public_port: u16,
     child: Child,
 }
 
 impl Daemon {
     /// Starts one with `authority` as Microsoft's login origin and further `settings` (whole sections); ready when it returns.
     pub fn start(authority: &str, settings: &str) -> Self {
+        Self::start_behind(None, authority, settings)
+    }
+
+    /// The same behind a web server that people reach at another port.
+    pub fn start_behind(public_port: Option<u16>, authority: &str, settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
+        let public_port = public_port.unwrap_or(port);
         let at = folder.path().display();
         let text = format!(
-            "public_url = \"http://localhost:{port}\"\n[listen]\nhttp = \"127.0.0.1:{port}\"\nmetrics = \"\"\n\
+            "public_url = \"http://localhost:{public_port}\"\n[listen]\nhttp = \"127.0.0.1:{port}\"\nmetrics = \"\"\n\
              [credentials]\nfile = \"{at}/OneDesk\"\n\
              [database]\nurl = \"sqlite://{at}/onedesk.db\"\nmaster_key_file = \"{at}/master.key\"\n\
              [microsoft]\nauthority = \"{authority}\"\ngraph = \"{authority}\"\n\
@@ -39,7 +46,7 @@ impl Daemon {
         );
         fs::write(folder.path().join("onedeskd.toml"), text).unwrap();
         let child = launch(folder.path());
-        Self { folder, port, child }
+        Self { folder, port, public_port, child }
     }
 
     /// Stops it and starts it again with all that it stored.
@@ -50,7 +57,7 @@ impl Daemon {
 
     /// An absolute URL below `public_url`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://localhost:{}{path}", self.port)
+        format!("http://localhost:{}{path}", self.public_port)
     }
 
     /// Where it listens.

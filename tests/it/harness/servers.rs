@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::daemon::free_port;
-
 /// A running nginx or httpd.
 pub struct Server {
     _folder: TempDir,
@@ -18,10 +16,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// nginx with our two files in front of `door` and `app` (addresses); nothing where it is not installed.
-    pub fn nginx(door: &str, app: &str) -> Option<Self> {
+    /// nginx at `port` with our two files in front of `door` and `app` (addresses); nothing where it is not installed.
+    pub fn nginx(port: u16, door: &str, app: &str) -> Option<Self> {
         let program = installed(&["/usr/sbin/nginx"])?;
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let folder = tempfile::tempdir().unwrap();
         let (at, snippets) = (folder.path().display(), concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/nginx"));
         let temporary: String =
             ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter().map(|kind| format!("{kind}_temp_path {at}/{kind};\n")).collect();
@@ -41,9 +39,9 @@ impl Server {
     }
 
     /// httpd likewise, with `onedeskctl gate` from this build.
-    pub fn httpd(door: &str, app: &str) -> Option<Self> {
+    pub fn httpd(port: u16, door: &str, app: &str) -> Option<Self> {
         let program = installed(&["/usr/sbin/httpd", "/usr/sbin/apache2"])?;
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
         let modules: String = ["mpm_event", "authz_core", "rewrite", "proxy", "proxy_http", "headers", "setenvif", "unixd"]
             .iter()

@@ -37,6 +37,8 @@ pub struct Script {
     pub faults: BTreeMap<Endpoint, Fault>,
     /// Seconds that this provider's clock is ahead of the world's; in tokens and in `Date`.
     pub clock_ahead: i64,
+    /// Whether codes are bound to their PKCE verifier; a provider that ignores PKCE leaves that to the nonce.
+    pub checks_pkce: bool,
     /// Another `jwks_uri` in every discovery document; an older one is a violation.
     pub moving_jwks_uri: bool,
     /// New keys under new ids just before each signature.
@@ -64,6 +66,7 @@ impl Default for Script {
             logout_return: Vec::new(),
             faults: BTreeMap::new(),
             clock_ahead: 0,
+            checks_pkce: true,
             moving_jwks_uri: false,
             rotate_before_signing: false,
             sign_early: false,

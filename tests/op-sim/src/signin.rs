@@ -88,6 +88,11 @@ impl Provider {
     /// Redeems a code.
     pub(crate) fn token(&mut self, exchange: &Exchange, shape: Shape) -> Reply {
         let form = |name: &str| exchange.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        if form("grant_type").as_deref() == Some("client_credentials") {
+            // How a client tries its secret: it learns whether it counts, and nothing else.
+            let refusal = self.authenticate(exchange, form("client_id"), form("client_secret")).err();
+            return refusal.unwrap_or_else(|| Reply::refuse(400, "unauthorized_client", "no client credentials here"));
+        }
         if exchange.method != "POST" || form("grant_type").as_deref() != Some("authorization_code") {
             self.violation("token request that is no POST of an authorization code");
             return Reply::refuse(400, "unsupported_grant_type", "only codes are redeemed here");
@@ -116,7 +121,8 @@ impl Provider {
             self.violation("another redirect URI at the token endpoint");
             return Reply::refuse(400, "invalid_grant", "another redirect URI");
         }
-        if grant.challenge.as_deref() != form("code_verifier").map(|verifier| sha256(&verifier)).as_deref() {
+        let proves = grant.challenge.as_deref() == form("code_verifier").map(|verifier| sha256(&verifier)).as_deref();
+        if self.script.checks_pkce && !proves {
             // No fault of the client by itself: this is what stops an injected code.
             return Reply::refuse(400, "invalid_grant", "the verifier does not match the challenge");
         }
