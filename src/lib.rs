@@ -14,6 +14,7 @@ mod mailboxes;
 mod model;
 mod oauth;
 mod settings;
+mod sso;
 mod store;
 mod system;
 mod web;

@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn another_key_is_named_as_missing() {
         let (ours, theirs) = (keyring(), keyring());
-        let sealed = theirs.seal("c", &Secret::from("token"));
+        let sealed = theirs.seal("c", &Secret::from("token")).unwrap();
         assert_eq!(ours.open("c", &sealed), Err(OpenError::UnknownKey(theirs.newest().unwrap())));
     }
 
@@ -341,9 +341,9 @@ mod tests {
     fn after_a_rotation_old_values_open_until_the_old_keys_are_retired() {
         let (_folder, source) = source();
         let before = Keyring::load_or_create(&source, true).unwrap();
-        let old = before.seal("c", &Secret::from("old"));
+        let old = before.seal("c", &Secret::from("old")).unwrap();
         let rotated = Keyring::add_key(&source).unwrap();
-        let new = rotated.seal("c", rotated.open("c", &old).as_ref().unwrap());
+        let new = rotated.seal("c", rotated.open("c", &old).as_ref().unwrap()).unwrap();
         assert!(rotated.is_outdated(&old) && !rotated.is_outdated(&new));
         let retired = Keyring::retire_old_keys(&source).unwrap();
         assert_eq!(retired.open("c", &new).unwrap().expose(), "old");

@@ -13,7 +13,7 @@ use crate::credentials::source;
 use crate::crypto::{KeySource, Keyring};
 use crate::flows::Flows;
 use crate::flows::connect::Connector;
-use crate::grants::{self, Grants, Vault};
+use crate::grants::{self, Grants, Redeemer, Vault};
 use crate::health::probe::CredentialProbe;
 use crate::health::reporter::{self, Reporter};
 use crate::model::{Clock, Hint, Problem};
@@ -71,6 +71,8 @@ impl Hint for Error {
     }
 }
 
+/// How long a start may take when a database has to be migrated.
+const LONGEST_MIGRATION: std::time::Duration = std::time::Duration::from_secs(600);
 /// Connections to the web door at once; each costs some tens of kilobytes while it is busy.
 const WEB: Bounds = Bounds { connections: 2048, per_user: 2048, root: 2048 };
 /// Connections to the local API at once: 64 for each user, root 256 (interface, section 5).
@@ -101,7 +103,12 @@ pub async fn assemble(
 ) -> Result<House, Error> {
     let tasks = life.tasks();
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    // A migration of a large database, with its backup, may take longer than a start usually may.
+    life.notifier().extend_timeout(LONGEST_MIGRATION);
     let opened = Sqlite::open(&settings.database, clock).await?;
+    if let Some(migrated) = &opened.migrated {
+        log::info!(from = migrated.from, to = migrated.to; "the database was brought to this version's schema");
+    }
     let store = opened.store;
     let (keyring, key_problem) = open_keyring(&settings.database.master_key_file, &store).await?;
     let vault = Vault::new(Arc::clone(&keyring));
@@ -125,6 +132,7 @@ pub async fn assemble(
         vault: vault.clone(),
         keeper: keeper.clone(),
         microsoft: Arc::clone(&microsoft),
+        redeemer: Redeemer::new(keeper.clone(), Arc::clone(&microsoft)),
         fence,
         tasks: tasks.clone(),
         clock: clock.clone(),
@@ -157,7 +165,7 @@ pub async fn assemble(
         .await?,
     );
     let reporter = Arc::new(Reporter::new(reporter::Parts {
-        keeper,
+        keeper: keeper.clone(),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         settings: settings_now.clone(),
@@ -173,6 +181,7 @@ pub async fn assemble(
         reporter: Arc::clone(&reporter),
         settings: settings_now.clone(),
         metrics,
+        tasks: tasks.clone(),
         clock: clock.clone(),
     };
     let api = local_api::Services {
@@ -186,6 +195,7 @@ pub async fn assemble(
     let pulses = open_doors(&settings, inherited, life, services, api, certificate.as_ref())?;
     let jobs = Jobs {
         grants,
+        keeper,
         mailboxes,
         directory,
         connector,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
+use crate::audit::Actor;
+use crate::credentials::keeper::Keeper;
 use crate::flows::connect::Connector;
 use crate::grants::Grants;
 use crate::health::reporter::Reporter;
@@ -36,6 +38,8 @@ const STATUS: SignedDuration = SignedDuration::from_secs(2);
 pub struct Jobs {
     /// The token engine.
     pub grants: Arc<Grants>,
+    /// The credentials in force.
+    pub keeper: Keeper,
     /// Mailboxes.
     pub mailboxes: Arc<mailboxes::Service>,
     /// Directories.
@@ -75,6 +79,13 @@ pub fn spawn(jobs: &Jobs, tasks: &Tasks, notifier: &Notifier) {
         }
     };
     tasks.spawn("sweep", sweep);
+    let credentials = {
+        let (jobs, stop) = (jobs.clone(), stop.clone());
+        async move {
+            let _ = stop.run_until_cancelled(jobs.record_credentials()).await;
+        }
+    };
+    tasks.spawn("credentials audit", credentials);
     let status = {
         let (jobs, notifier) = (jobs.clone(), notifier.clone());
         async move {
@@ -142,6 +153,24 @@ impl Jobs {
         }
         if let (Err(error), _) | (_, Err(error)) = (self.mailboxes.reload().await, self.directory.reload().await) {
             log::warn!(error:% = error; "the lists of mailboxes and directories cannot be read anew");
+        }
+    }
+
+    /// Writes into the audit log what becomes of the credentials: they change by an editor, not by a call that could do it.
+    async fn record_credentials(&self) {
+        let mut changes = self.keeper.subscribe();
+        let mut known = None;
+        loop {
+            let status = changes.borrow_and_update().clone();
+            let generation = status.in_force.as_ref().map(|in_force| in_force.generation);
+            if let Some(in_force) = status.in_force.as_ref().filter(|_| generation != known) {
+                let entry = Actor::daemon().entry(self.clock.now(), "credentials.in_force", in_force.client_id.to_string());
+                self.audit.record(entry).await;
+                known = generation;
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
         }
     }
 

@@ -7,19 +7,20 @@ use tokio::sync::watch;
 
 use super::{Browser, Destination, Flows, Pending};
 use crate::credentials::keeper::{InForce, Keeper};
-use crate::grants::{Given, SealError};
-use crate::model::{EmailAddress, Hint, Problem, Secret};
-use crate::oauth::aadsts;
+use crate::grants::{Given, Redeemer};
+use crate::model::{EmailAddress, Problem, Secret};
 use crate::oauth::authorization::{AuthorizationRequest, Prompt, ResponseMode};
-use crate::oauth::callback::{Callback, CallbackError, IssuerError, Outcome, Refusal};
+use crate::oauth::callback::{Callback, CallbackError, Outcome};
 use crate::oauth::claims::Claims;
 use crate::oauth::id_token::IdTokenError;
-use crate::oauth::microsoft::{self, Microsoft};
-use crate::oauth::provider::{self, VerifyError};
+use crate::oauth::microsoft::Microsoft;
+use crate::oauth::provider::VerifyError;
 use crate::oauth::scopes;
-use crate::oauth::token::{GrantRequest, ProviderError, TokenError, Tokens, Verdict};
+use crate::oauth::token::{GrantRequest, TokenError, Tokens};
 use crate::settings::Settings;
 use crate::store::flows::{Kind, TicketRow};
+
+pub use super::failure::{Error, ErrorKind};
 
 /// Where the browser is sent, and the cookie that goes with it.
 #[derive(Debug)]
@@ -104,163 +105,20 @@ impl Granted {
     }
 }
 
-/// Why a connection did not come about. Every variant knows its page: see [`Error::kind`] and [`Hint`].
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The link or the answer leads nowhere.
-    #[error(transparent)]
-    Flow(#[from] super::Error),
-    /// The provider's answer is malformed.
-    #[error(transparent)]
-    Callback(#[from] CallbackError),
-    /// The answer names another issuer than the one that was asked (RFC 9207).
-    #[error(transparent)]
-    Issuer(#[from] IssuerError),
-    /// The provider's metadata or keys cannot be read.
-    #[error(transparent)]
-    Provider(#[from] provider::Error),
-    /// `public_url` or the credentials are missing, or were exchanged while the person signed in.
-    #[error("{}", .0.title)]
-    NotConfigured(Problem),
-    /// The provider sent the person back without a code.
-    #[error("{}", .problem.title)]
-    Refused {
-        /// In words.
-        problem: Problem,
-        /// What the provider said.
-        provider: Box<ProviderError>,
-        /// Whose no it is.
-        kind: ErrorKind,
-    },
-    /// The code could not be exchanged.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// The ID token was refused.
-    #[error(transparent)]
-    IdToken(#[from] IdTokenError),
-    /// Another account signed in than the link is for, or the account may not be used here.
-    #[error("{}", .0.title)]
-    NotAllowed(Problem),
-    /// The grant cannot be sealed.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] crate::store::Error),
-}
-
-/// What kind of answer an error deserves (interface, section 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// 400: the browser, the link or the answer is at fault; begin again.
-    BadRequest,
-    /// 403: somebody or some rule said no.
-    Forbidden,
-    /// 502: the provider is at fault or out of reach.
-    BadGateway,
-    /// 503: this installation is at fault; an admin must act.
-    Unavailable,
-}
-
-impl Error {
-    /// What a failed write of a connection means: the only record that can be missing is the ticket.
-    pub fn from_write(error: crate::store::Error) -> Self {
-        match error {
-            crate::store::Error::NotFound => Self::Flow(super::Error::UnknownTicket),
-            other => other.into(),
-        }
-    }
-
-    /// The kind of answer.
-    pub const fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Flow(super::Error::Store(_)) | Self::Store(_) | Self::Seal(_) | Self::NotConfigured(_) => ErrorKind::Unavailable,
-            Self::Flow(_) | Self::Callback(_) | Self::Issuer(_) => ErrorKind::BadRequest,
-            Self::Refused { kind, .. } => *kind,
-            Self::NotAllowed(_) => ErrorKind::Forbidden,
-            Self::IdToken(IdTokenError::Tenant(_)) => ErrorKind::Forbidden,
-            Self::IdToken(_) | Self::Provider(_) => ErrorKind::BadGateway,
-            Self::Token(error) => match error.verdict {
-                Verdict::ClientRejected | Verdict::Misconfigured => ErrorKind::Unavailable,
-                Verdict::Throttled { .. } | Verdict::Unavailable { .. } => ErrorKind::BadGateway,
-                Verdict::GrantRefused => ErrorKind::BadRequest,
-                Verdict::InteractionRequired => ErrorKind::Forbidden,
-            },
-        }
-    }
-
-    /// What the provider said, where it said something.
-    pub fn provider(&self) -> Option<&ProviderError> {
-        match self {
-            Self::Refused { provider, .. } => Some(provider),
-            Self::Token(error) => Some(&error.provider),
-            _ => None,
-        }
-    }
-
-    /// The problem in words, as a page shows it.
-    pub fn problem(&self) -> Problem {
-        match self {
-            Self::NotConfigured(problem) | Self::NotAllowed(problem) | Self::Refused { problem, .. } => problem.clone(),
-            Self::Token(error) => error.problem.clone(),
-            other => Problem::new(other.code(), other.to_string(), other.hint().unwrap_or_default()),
-        }
-    }
-
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::Flow(super::Error::UnknownTicket) => "link_unknown",
-            Self::Flow(super::Error::UnknownState) => "state_unknown",
-            Self::Flow(super::Error::ForeignState) => "state_foreign",
-            Self::Flow(super::Error::Unreadable) => "state_unreadable",
-            Self::Callback(_) => "callback_malformed",
-            Self::Issuer(_) => "issuer_mismatch",
-            Self::IdToken(_) => "id_token_refused",
-            Self::Provider(_) => "provider_unavailable",
-            Self::Seal(_) => "master_key",
-            Self::Flow(super::Error::Store(_)) | Self::Store(_) => "store",
-            Self::NotConfigured(_) | Self::Refused { .. } | Self::Token(_) | Self::NotAllowed(_) => "connect",
-        }
-    }
-}
-
-impl Hint for Error {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Flow(super::Error::UnknownTicket) => {
-                "ask your administrator for a new link: onedeskctl mailbox connect, or onedeskctl directory connect".to_owned()
-            }
-            Self::Flow(super::Error::UnknownState | super::Error::Unreadable) | Self::Callback(_) => {
-                "open the link again and sign in once more; the link stays valid until it has succeeded or an hour has passed".to_owned()
-            }
-            Self::Flow(super::Error::ForeignState) => {
-                "open the link in the browser in which you want to sign in, with cookies allowed for this site, and finish there".to_owned()
-            }
-            Self::Issuer(_) => "open the link again; if this comes back, show this page to your administrator".to_owned(),
-            Self::IdToken(_) => "try again; if this comes back, show this page to your administrator".to_owned(),
-            Self::Provider(error) => error.hint().unwrap_or_default(),
-            Self::Seal(_) => "restart the service: systemctl restart onedeskd; if this comes back, check the master key".to_owned(),
-            Self::Flow(super::Error::Store(error)) | Self::Store(error) => {
-                error.hint().unwrap_or_else(|| "try again in a minute".to_owned())
-            }
-            Self::NotConfigured(problem) | Self::NotAllowed(problem) | Self::Refused { problem, .. } => problem.hint.clone(),
-            Self::Token(error) => error.problem.hint.clone(),
-        })
-    }
-}
-
 /// Begins and finishes sign-ins.
 pub struct Connector {
     flows: Flows,
     microsoft: Arc<Microsoft>,
+    redeemer: Redeemer,
     keeper: Keeper,
     settings: watch::Receiver<Arc<Settings>>,
 }
 
 impl Connector {
     /// A connector over these parts.
-    pub const fn new(flows: Flows, microsoft: Arc<Microsoft>, keeper: Keeper, settings: watch::Receiver<Arc<Settings>>) -> Self {
-        Self { flows, microsoft, keeper, settings }
+    pub fn new(flows: Flows, microsoft: Arc<Microsoft>, keeper: Keeper, settings: watch::Receiver<Arc<Settings>>) -> Self {
+        let redeemer = Redeemer::new(keeper.clone(), Arc::clone(&microsoft));
+        Self { flows, microsoft, redeemer, keeper, settings }
     }
 
     /// Tickets and flows.
@@ -319,7 +177,7 @@ impl Connector {
         self.check_issuer(&pending, &callback).await?;
         let code = match callback.outcome {
             Outcome::Code(code) => code,
-            Outcome::Refused(refusal) => return Err(refused(refusal)),
+            Outcome::Refused(refusal) => return Err(Error::refused(&refusal)),
             // We never send anybody to the admin-consent endpoint with a state of ours.
             Outcome::AdminConsent { .. } => return Err(CallbackError::Empty.into()),
         };
@@ -331,7 +189,10 @@ impl Connector {
                 "open the link again and sign in once more",
             )));
         }
-        let tokens = self.redeem(&pending, &in_force, &code).await?;
+        let verifier = pending.verifier();
+        let request = GrantRequest::Code { code: &code, verifier: &verifier, redirect_uri: &pending.redirect_uri };
+        let scope = self.microsoft.scope(scopes::primary(&pending.scope), &pending.scope);
+        let tokens = self.redeemer.redeem(&in_force, &pending.segment, request, &scope).await?;
         let claims = self.verify(&pending, &tokens).await?;
         let refresh_token = tokens.refresh_token.clone().ok_or_else(|| {
             Error::NotAllowed(Problem::new(
@@ -350,23 +211,6 @@ impl Connector {
             // Entra sends none; where one came, it cannot be checked now, so nothing is sent anywhere.
             Err(error) if callback.iss.is_some() => Err(error.into()),
             Err(_) => Ok(()),
-        }
-    }
-
-    async fn redeem(&self, pending: &Pending, with: &Arc<InForce>, code: &Secret<String>) -> Result<Tokens, Error> {
-        let verifier = pending.verifier();
-        let request = GrantRequest::Code { code, verifier: &verifier, redirect_uri: &pending.redirect_uri };
-        let scope = self.microsoft.scope(scopes::primary(&pending.scope), &pending.scope);
-        let error = match self.microsoft.redeem(&pending.segment, &microsoft::client(with.client_id, &with.secret), request, &scope).await {
-            Err(error) if error.verdict == Verdict::ClientRejected => error,
-            answer => return Ok(answer?),
-        };
-        // The client is checked before the code is touched, so a newer secret may try the same code once.
-        match self.keeper.rejected(with, &error.problem).await.filter(|newer| newer.client_id == pending.client_id) {
-            Some(newer) => {
-                Ok(self.microsoft.redeem(&pending.segment, &microsoft::client(newer.client_id, &newer.secret), request, &scope).await?)
-            }
-            None => Err(error.into()),
         }
     }
 
@@ -402,18 +246,4 @@ impl Connector {
             ))
         })
     }
-}
-
-fn refused(refusal: Refusal) -> Error {
-    let provider = refusal.provider_error();
-    let problem = Problem::from(aadsts::explain_error(&provider));
-    let kind = match provider.error.as_str() {
-        "server_error" | "temporarily_unavailable" => ErrorKind::BadGateway,
-        "invalid_request" | "unauthorized_client" | "unsupported_response_type" | "invalid_scope" | "invalid_resource" => {
-            ErrorKind::Unavailable
-        }
-        // access_denied, and everything about the person: login, consent, interaction.
-        _ => ErrorKind::Forbidden,
-    };
-    Error::Refused { problem, provider: Box::new(provider), kind }
 }

@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod connect;
+mod failure;
 
 use std::sync::Arc;
 

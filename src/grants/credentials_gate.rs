@@ -50,7 +50,7 @@ mod tests {
         let gate = CredentialsGate::default();
         let start = Timestamp::UNIX_EPOCH;
         let generation = Generation::ZERO.next();
-        let aftermath = policy::without_credentials(start);
+        let aftermath = policy::without_credentials(None, start);
         let later = aftermath.next_try;
         gate.close(generation, aftermath);
 

@@ -6,6 +6,7 @@
 mod cell;
 mod credentials_gate;
 mod policy;
+mod redeem;
 mod refresh;
 mod schedule;
 mod vault;
@@ -28,6 +29,7 @@ use crate::system::tasks::Tasks;
 
 use cell::{Boarding, Cell, Sender};
 use credentials_gate::CredentialsGate;
+pub use redeem::Redeemer;
 use schedule::Schedule;
 pub use vault::{Given, NewGrant, SealError, Vault};
 
@@ -105,6 +107,8 @@ pub struct Parts {
     pub keeper: Keeper,
     /// The identity platform.
     pub microsoft: Arc<Microsoft>,
+    /// Asks its token endpoint.
+    pub redeemer: Redeemer,
     /// The fence of this node's lease on refreshing; nothing while another node holds it.
     pub fence: watch::Receiver<Option<Fence>>,
     /// Where its tasks run.

@@ -77,12 +77,15 @@ pub fn unreadable(now: Timestamp) -> Aftermath {
 }
 
 /// The state of a grant while no credentials are in force at all.
-pub fn without_credentials(now: Timestamp) -> Aftermath {
-    let problem = Problem::new(
-        "credentials_missing",
-        "there are no credentials to ask Microsoft with",
-        "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
-    );
+/// `why` is what is known about that.
+pub fn without_credentials(why: Option<Problem>, now: Timestamp) -> Aftermath {
+    let problem = why.unwrap_or_else(|| {
+        Problem::new(
+            "credentials_missing",
+            "there are no credentials to ask Microsoft with",
+            "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
+        )
+    });
     waiting(WaitReason::CredentialsRejected, problem, now, LONGEST_WAIT_FOR_CREDENTIALS)
 }
 
@@ -104,7 +107,6 @@ fn wait(failures: u32, longest: Duration, jitter: f64) -> Duration {
 mod tests {
     use super::*;
     use crate::model::Secret;
-    use crate::oauth::token::ProviderError;
 
     fn token(minutes: i64) -> AccessToken {
         let obtained_at = Timestamp::UNIX_EPOCH;
@@ -117,7 +119,7 @@ mod tests {
     }
 
     fn error(verdict: Verdict) -> TokenError {
-        TokenError { verdict, problem: Problem::new("x", "x", "x"), provider: ProviderError::default() }
+        TokenError { verdict, problem: Problem::new("x", "x", "x"), provider: Box::default() }
     }
 
     #[test]

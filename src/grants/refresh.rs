@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::cell::Cell;
 use super::policy::{self, Aftermath};
 use super::{Failure, Grants, schedule};
-use crate::credentials::keeper::InForce;
 use crate::model::{Audience, GrantState, Secret};
-use crate::oauth::microsoft::client;
 use crate::oauth::token::{GrantRequest, TokenError, Tokens, Verdict};
 use crate::store::grants::{GrantRow, Rotation};
 use crate::store::leases::Fence;
@@ -60,51 +58,31 @@ impl Grants {
     async fn refresh_stored(&self, cell: &Arc<Cell>, audience: Audience) -> Result<(), Ended> {
         let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
         let now = self.parts.clock.now();
-        let credentials = self.parts.keeper.in_force().ok_or_else(|| Ended::Decided(policy::without_credentials(now)))?;
+        let status = self.parts.keeper.status();
+        let Some(credentials) = status.in_force.clone() else {
+            return Err(Ended::Decided(policy::without_credentials(status.problem.clone(), now)));
+        };
         if let Some(aftermath) = self.gate.closed(credentials.generation, now) {
             return Err(Ended::Decided(aftermath));
         }
         let row = self.parts.store.get(cell.id).await?;
         let (newest, previous) = self.parts.vault.open_refresh(&row).map_err(|_| Ended::Decided(policy::unreadable(now)))?;
-        let (used, tokens) = match self.redeem(&row, audience, &credentials, &newest).await {
+        let scope = self.parts.microsoft.scope(audience, &row.scope);
+        let redeem = async |token| self.parts.redeemer.redeem(&credentials, &row.segment, GrantRequest::Refresh(token), &scope).await;
+        let (used, tokens) = match redeem(&newest).await {
             Ok(tokens) => (newest, tokens),
             // The newest may have been lost on its way to us, or written by a node that died: the one before still works at
             // Microsoft, and a grant is only called dead when both are refused.
             Err(refused) if refused.verdict == Verdict::GrantRefused && audience == cell.primary => {
                 let Some(previous) = previous else { return Err(Ended::Token(refused)) };
-                let tokens = self
-                    .redeem(&row, audience, &credentials, &previous)
+                let tokens = redeem(&previous)
                     .await
                     .map_err(|second| Ended::Token(if second.verdict == Verdict::GrantRefused { refused } else { second }))?;
                 (previous, tokens)
             }
             Err(error) => return Err(Ended::Token(error)),
         };
-        self.write_then_hand_out(cell, &fence, row, audience, &used, &tokens).await
-    }
-
-    /// Asks with the credentials in force; with newer ones once more when those are refused in the middle of a change.
-    async fn redeem(&self, row: &GrantRow, audience: Audience, with: &Arc<InForce>, token: &Secret<String>) -> Result<Tokens, TokenError> {
-        let microsoft = &self.parts.microsoft;
-        let request = GrantRequest::Refresh(token);
-        let scope = microsoft.scope(audience, &row.scope);
-        let error = match microsoft.redeem(&row.segment, &client(with.client_id, &with.secret), request, &scope).await {
-            Err(error) if error.verdict == Verdict::ClientRejected => error,
-            answer => return self.heard(with, answer).await,
-        };
-        let Some(newer) = self.parts.keeper.rejected(with, &error.problem).await.filter(|newer| newer.client_id == row.client_id) else {
-            return Err(error);
-        };
-        let answer = microsoft.redeem(&row.segment, &client(newer.client_id, &newer.secret), request, &scope).await;
-        self.heard(&newer, answer).await
-    }
-
-    /// An answer about the grant says that the client was accepted.
-    async fn heard(&self, used: &InForce, answer: Result<Tokens, TokenError>) -> Result<Tokens, TokenError> {
-        if matches!(&answer, Ok(_) | Err(TokenError { verdict: Verdict::GrantRefused, .. })) {
-            self.parts.keeper.accepted(used).await;
-        }
-        answer
+        self.write_then_hand_out(cell, &fence, &row, audience, &used, &tokens).await
     }
 
     /// The order that matters: sealed and synced first, handed out second.
@@ -112,7 +90,7 @@ impl Grants {
         &self,
         cell: &Arc<Cell>,
         fence: &Fence,
-        row: GrantRow,
+        row: &GrantRow,
         audience: Audience,
         used: &Secret<String>,
         tokens: &Tokens,
@@ -122,7 +100,7 @@ impl Grants {
         let asked = self.parts.microsoft.scope(audience, &row.scope);
         let (token, access) = self.parts.vault.seal_access(cell.id, audience, tokens, &asked, now).map_err(unreadable)?;
         let rotation = self.parts.vault.seal_rotation(cell.id, used, tokens, access).map_err(unreadable)?;
-        self.write(fence, &row, rotation).await?;
+        self.write(fence, row, rotation).await?;
         let was_waiting = cell.succeeded(audience, Arc::new(token), now);
         if was_waiting {
             log::info!(ONEDESK_GRANT:% = cell.id; "a grant is healthy again");

@@ -73,9 +73,6 @@ impl Reporter {
             let problem = self.parts.keeper.status().problem.clone();
             reasons.push(problem.unwrap_or_else(credentials_missing));
         }
-        if self.parts.settings.borrow().public_url.is_none() {
-            reasons.push(public_url_missing());
-        }
         reasons.extend(self.store_problem().await);
         reasons
     }
@@ -121,9 +118,9 @@ impl Reporter {
             keeper::State::Stale => "stale",
         };
         metrics.set_credentials_state(state);
-        let listed = self.parts.mailboxes.list();
-        let healthy = listed.iter().filter(|mailbox| mailbox.state == GrantState::Healthy);
-        metrics.set_soonest_access_expiry(healthy.filter_map(|mailbox| mailbox.access_expires_at).min().map(jiff::Timestamp::as_second));
+        let views = self.parts.mailboxes.views();
+        let healthy = views.iter().filter(|view| view.state == GrantState::Healthy);
+        metrics.set_soonest_access_expiry(healthy.filter_map(|view| view.access_expires_at).min().map(jiff::Timestamp::as_second));
     }
 
     fn state(&self, checks: &[Check]) -> State {
@@ -171,8 +168,8 @@ impl Reporter {
 
     fn mailbox_counts(&self) -> MailboxCounts {
         let mut counts = MailboxCounts::default();
-        for mailbox in self.parts.mailboxes.list() {
-            *match mailbox.state {
+        for view in self.parts.mailboxes.views() {
+            *match view.state {
                 GrantState::Healthy => &mut counts.healthy,
                 GrantState::Waiting { .. } => &mut counts.waiting,
                 GrantState::NeedsReauth { .. } => &mut counts.needs_reauth,
@@ -197,11 +194,11 @@ impl Reporter {
 fn credentials(status: &keeper::Status) -> CredentialsStatus {
     let in_force = status.in_force.as_ref();
     CredentialsStatus {
-        client_id: in_force.map(|pair| pair.client_id.to_string()),
-        verified: match in_force.map(|pair| pair.verified) {
-            Some(keeper::Verified::Yes) => Verified::Yes,
-            Some(keeper::Verified::No) => Verified::No,
-            Some(keeper::Verified::Unverified) | None => Verified::Unverified,
+        client_id: in_force.map(|pair| pair.client_id).or(status.refused_client_id).map(|client_id| client_id.to_string()),
+        verified: match (in_force.map(|pair| pair.verified), status.refused_client_id) {
+            (Some(keeper::Verified::Yes), _) => Verified::Yes,
+            (Some(keeper::Verified::No), _) | (None, Some(_)) => Verified::No,
+            (Some(keeper::Verified::Unverified), _) | (None, None) => Verified::Unverified,
         },
         secret_in_use: in_force.map(|pair| match pair.slot {
             keeper::Slot::Current => SecretInUse::Current,

@@ -35,7 +35,7 @@ impl Gate {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "not_permitted", "the caller's credentials are not known"));
         };
         let caller = self.accounts.of(process).await;
-        permit(&caller, need, &self.settings.borrow().local_api)?;
+        permit(&caller, need, &self.settings.borrow())?;
         Ok(caller)
     }
 }

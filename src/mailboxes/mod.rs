@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::audit::{self, Actor};
 use crate::flows::connect::Connector;
-use crate::grants::{Failure, Grants, Vault};
+use crate::grants::{Failure, Grants, Vault, View};
 use crate::model::{AccessToken, Clock, EmailAddress, GrantState, Hint, Problem, Purpose, WaitReason};
 use crate::oauth::microsoft::Microsoft;
 use crate::store::connections::{Connections, MailboxRow};
@@ -131,6 +131,12 @@ impl Service {
     pub fn list(&self) -> Vec<MailboxStatus> {
         let rows: Vec<_> = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         rows.iter().map(|row| self.status(row)).collect()
+    }
+
+    /// How all mailboxes are doing, without the rest: cheap enough to be asked every second.
+    pub fn views(&self) -> Vec<View> {
+        let mailboxes = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner);
+        mailboxes.values().map(|row| self.parts.grants.view(row.grant)).collect()
     }
 
     /// A token with at least ten minutes left where the provider's lifetime allows; refreshes when needed. Audited.

@@ -81,21 +81,40 @@ guid! {
     RequestId
 }
 
+guid! {
+    /// A person who signs in; made here.
+    PersonId
+}
+guid! {
+    /// An OpenID Connect client record; made here.
+    ConnectionId
+}
+guid! {
+    /// A sign-in that waits for somebody's decision; made here.
+    ConflictId
+}
+
 /// The tenant that stands for personal Microsoft accounts.
 pub const PERSONAL_ACCOUNTS: TenantId = TenantId(Uuid::from_u128(0x9188_040d_6c67_4c5b_b112_36a3_04b6_6dad));
 
-impl GrantId {
-    /// A fresh one; ordered by time of creation.
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
+macro_rules! made_here {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// A fresh one; ordered by time of creation.
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    )*};
 }
 
-impl Default for GrantId {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+made_here!(GrantId, PersonId, ConnectionId, ConflictId);
 
 impl RequestId {
     /// A fresh one.

@@ -15,6 +15,7 @@ pub mod microsoft;
 pub mod pkce;
 pub mod provider;
 pub mod scopes;
+pub mod signed;
 mod text;
 pub mod token;
 pub mod token_response;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::Door;
 use super::answer::{problem_answer, refuse, see_other};
@@ -84,32 +85,42 @@ async fn form(request: Request) -> Result<Callback, CallbackError> {
 }
 
 async fn finish_mailbox(door: &Door, visitor: &Visitor, callback: Result<Callback, CallbackError>) -> Response {
-    let actor = Actor::browser(visitor.origin());
-    let connected = match callback {
-        Ok(callback) => door.services.mailboxes.arrive(callback, visitor.browser.as_ref(), &actor).await,
-        Err(error) => Err(error.into()),
-    };
-    match connected {
-        Ok(connected) => {
-            let id = door.results.keep(ConnectedPage::mailbox(&connected));
-            see_other(&format!("{MAILBOX_RESULT}/{id}"), None)
-        }
-        Err(error) => refuse(door, visitor, &error),
-    }
+    let (door_then, visitor_then) = (door.clone(), visitor.clone());
+    finish(door, visitor, MAILBOX_RESULT, async move {
+        let (mailboxes, browser) = (&door_then.services.mailboxes, visitor_then.browser.as_ref());
+        let connected = mailboxes.arrive(callback?, browser, &Actor::browser(visitor_then.origin())).await?;
+        Ok(ConnectedPage::mailbox(&connected))
+    })
+    .await
 }
 
 async fn finish_directory(door: &Door, visitor: &Visitor, callback: Result<Callback, CallbackError>) -> Response {
-    let actor = Actor::browser(visitor.origin());
-    let connected = match callback {
-        Ok(callback) => door.services.directory.arrive(callback, visitor.browser.as_ref(), &actor).await,
-        Err(error) => Err(error.into()),
-    };
-    match connected {
-        Ok(connected) => {
-            let id = door.results.keep(ConnectedPage::directory(&connected));
-            see_other(&format!("{DIRECTORY_RESULT}/{id}"), None)
+    let (door_then, visitor_then) = (door.clone(), visitor.clone());
+    finish(door, visitor, DIRECTORY_RESULT, async move {
+        let (directory, browser) = (&door_then.services.directory, visitor_then.browser.as_ref());
+        let connected = directory.arrive(callback?, browser, &Actor::browser(visitor_then.origin())).await?;
+        Ok(ConnectedPage::directory(&connected))
+    })
+    .await
+}
+
+/// Finishes a flow on a task of its own: a browser that leaves after the code was sent must not cost the grant.
+async fn finish<F>(door: &Door, visitor: &Visitor, result_path: &str, arrival: F) -> Response
+where
+    F: Future<Output = Result<ConnectedPage, ConnectError>> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    door.services.tasks.spawn("callback", async move {
+        // Nobody hears it when the browser left; what was given is stored all the same.
+        let _ = sender.send(arrival.await);
+    });
+    match receiver.await {
+        Ok(Ok(page)) => see_other(&format!("{result_path}/{}", door.results.keep(page)), None),
+        Ok(Err(error)) => refuse(door, visitor, &error),
+        Err(_) => {
+            let problem = Problem::new("interrupted", "the service stopped while you came back", "open the link again in a minute");
+            problem_answer(door, visitor, StatusCode::SERVICE_UNAVAILABLE, &problem, None)
         }
-        Err(error) => refuse(door, visitor, &error),
     }
 }
 

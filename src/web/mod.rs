@@ -21,6 +21,7 @@ use crate::mailboxes;
 use crate::model::Clock;
 use crate::settings::Settings;
 use crate::system::metrics::Metrics;
+use crate::system::tasks::Tasks;
 
 use pages::Pages;
 use results::Results;
@@ -38,6 +39,8 @@ pub struct Services {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The numbers.
     pub metrics: Metrics,
+    /// Where work goes that must be finished though the browser left.
+    pub tasks: Tasks,
     /// The time.
     pub clock: Clock,
 }

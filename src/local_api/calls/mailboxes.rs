@@ -51,7 +51,7 @@ pub async fn token(
 ) -> Result<Response, Refusal> {
     let purpose = purpose(uri.query())?;
     if purpose.audience() == Audience::Graph {
-        permit(&caller, Need::GraphToken, &services.settings.borrow().local_api)?;
+        permit(&caller, Need::GraphToken, &services.settings.borrow())?;
     }
     let token = services.mailboxes.token(&address, purpose, &actor(&caller)).await?;
     answer(&token, purpose)
@@ -108,7 +108,7 @@ mod tests {
             expires_at: "2026-01-01T01:00:00Z".parse().unwrap(),
             scope: String::new(),
         };
-        MailboxToken { access, user: "test@contoso.onmicrosoft.com".to_owned() }
+        MailboxToken { access: Arc::new(access), user: "test@contoso.onmicrosoft.com".to_owned() }
     }
 
     async fn body(response: Response) -> serde_json::Value {
