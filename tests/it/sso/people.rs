@@ -168,10 +168,11 @@ fn no_history_of_sign_ins_makes_two_records_of_one_address() {
         stage.record("p1", Script::default()),
         stage.record_with("p2", Script::default(), &json!({"audience": "customers"})),
     ];
-    let mut case = 0;
+    let cases = std::cell::Cell::new(0);
     proptest!(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() },
     |(steps in prop::collection::vec(step(), 1..8), at_once: bool)| {
-        case += 1;
+        cases.set(cases.get() + 1);
+        let case = cases.get();
         let prepared: Vec<_> = steps.iter().map(|step| {
             let record = &records[step.alias];
             let sub = format!("case{case}-{}", step.sub);
