@@ -2,11 +2,15 @@
 
 mod audit;
 mod credentials;
+mod credentials_helper;
 mod crypto;
 mod ctl;
 mod daemon;
 mod directory;
 mod flows;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grants;
 mod health;
 mod local_api;
@@ -19,5 +23,6 @@ mod store;
 mod system;
 mod web;
 
+pub use credentials_helper::main as onedesk_credentials;
 pub use ctl::main as onedeskctl;
 pub use daemon::main as onedeskd;

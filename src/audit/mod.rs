@@ -82,6 +82,11 @@ impl Service {
         }
     }
 
+    /// Adds the line that `actor` did `action` to `subject` now.
+    pub async fn note(&self, actor: &Actor, action: &str, subject: &str) {
+        self.record(actor.entry(self.clock.now(), action, subject)).await;
+    }
+
     /// The lines older than `before`, newest first.
     ///
     /// # Errors

@@ -1,13 +1,14 @@
 //! `/root/.OneDesk`: its grammar, the checks on the file itself, the watcher, and the hand-over from the root helper.
 //!
-//! Everything here ends in a stream of [`Observation`]s. What is in force is decided in `health::keeper`.
+//! Everything here ends in a stream of [`Observation`]s. What is in force is decided in [`keeper`].
 
 pub mod file;
 pub mod grammar;
+pub mod handover;
 pub mod keeper;
 mod ledger;
-
 pub mod source;
+mod wire;
 
 use std::path::Path;
 

@@ -80,7 +80,7 @@ fn help_marks_exactly_what_is_refused() {
         ("directory sync", true),
         ("sso enable users", true),
         ("people resolve 7 deny", true),
-        ("db rekey", true),
+        ("db rekey", false),
     ] {
         let words = std::iter::once("onedeskctl").chain(line.split(' '));
         let cli = Cli::try_parse_from(words.clone()).unwrap();

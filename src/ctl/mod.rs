@@ -2,18 +2,24 @@
 //!
 //! One file per command family; [`output`] is the only one that prints, [`client`] the only one that talks to the daemon.
 
+mod admin_link;
 mod args;
 mod audit;
 mod client;
+mod db;
 mod directory;
 mod explain;
 mod failure;
 mod gate;
 mod later;
 mod mailbox;
+mod offline;
 mod output;
+mod people;
+mod sso;
 mod status;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -27,6 +33,8 @@ use output::Output;
 struct Context {
     client: Client,
     output: Output,
+    /// The settings file, where one was named.
+    config: Option<PathBuf>,
 }
 
 /// Runs `onedeskctl`: 0 done, 1 found problems or refused, 2 wrong usage, 69 daemon not reachable.
@@ -51,7 +59,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Gate { door } => gate::run(&door, output),
         Command::Completions { shell } => output.raw(&completions(shell)),
         command => {
-            let context = Context { client: Client::new(cli.global.socket()?), output };
+            let context = Context { client: Client::new(cli.global.socket()?), output, config: cli.global.config.clone() };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| Failure::found(format!("the machine gives no event loop: {error}")))?;
             runtime.block_on(ask(&context, command))
@@ -65,6 +73,10 @@ async fn ask(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Audit { limit } => audit::run(context, limit).await,
         Command::Mailbox(command) => mailbox::run(context, command).await,
         Command::Directory(command) => directory::run(context, command).await,
+        Command::Sso(command) => sso::run(context, command).await,
+        Command::People(command) => people::run(context, command).await,
+        Command::AdminLink => admin_link::run(context).await,
+        Command::Db(command) => db::run(context, command).await,
         other => Err(later::refusal(&other).unwrap_or_else(Failure::said)),
     }
 }

@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 
 use crate::model::{Hint, Problem};
-use crate::settings::{Error, Settings};
-
-/// Where the settings are unless `--config` says otherwise.
-pub const DEFAULT_CONFIG: &str = "/etc/onedesk/onedeskd.toml";
+use crate::settings::{DEFAULT_FILE, Error, Settings};
 
 /// Done, or the settings are good.
 pub const EXIT_OK: u8 = 0;
@@ -31,7 +28,7 @@ pub struct Arguments {
 impl Arguments {
     /// The settings file.
     pub fn config(&self) -> &Path {
-        self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
+        self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE))
     }
 
     /// Tries the settings and writes every mistake and warning to `stderr`; the exit code is the result.
@@ -152,7 +149,7 @@ mod tests {
     #[test]
     fn the_default_in_the_help_is_the_default() {
         let help = Arguments::try_parse_from(["onedeskd", "--help"]).unwrap_err().to_string();
-        assert!(help.contains(DEFAULT_CONFIG), "{help}");
-        assert_eq!(Arguments::try_parse_from(["onedeskd"]).unwrap().config(), Path::new(DEFAULT_CONFIG));
+        assert!(help.contains(DEFAULT_FILE), "{help}");
+        assert_eq!(Arguments::try_parse_from(["onedeskd"]).unwrap().config(), Path::new(DEFAULT_FILE));
     }
 }

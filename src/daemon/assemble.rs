@@ -9,7 +9,7 @@ use super::jobs::Jobs;
 use super::lifecycle::Lifecycle;
 use super::reload::Reload;
 use crate::credentials::keeper::Keeper;
-use crate::credentials::source;
+use crate::credentials::source::{self, Origin};
 use crate::crypto::{KeySource, Keyring};
 use crate::flows::Flows;
 use crate::flows::connect::Connector;
@@ -30,7 +30,7 @@ use crate::system::listen::{self, Access, Listeners};
 use crate::system::metrics::Metrics;
 use crate::system::tls::{self, Certificate};
 use crate::system::watchdog::Pulse;
-use crate::{audit, directory, local_api, mailboxes, web};
+use crate::{audit, directory, local_api, mailboxes, sso, web};
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +53,6 @@ pub enum Error {
     /// The TLS library.
     #[error("TLS cannot be set up")]
     TlsSetup(#[from] rustls::Error),
-    /// The file that holds the credentials cannot be watched.
-    #[error(transparent)]
-    Credentials(#[from] source::Error),
 }
 
 impl Hint for Error {
@@ -66,7 +63,7 @@ impl Hint for Error {
             Self::Listen(error) => error.hint(),
             Self::Http(error) => error.hint(),
             Self::Tls(error) => error.hint(),
-            Self::TlsSetup(_) | Self::Credentials(_) => None,
+            Self::TlsSetup(_) => None,
         }
     }
 }
@@ -117,13 +114,22 @@ pub async fn assemble(
     let (settings_sender, settings_now) = watch::channel(Arc::new(settings));
     let (notes_sender, notes_now) = watch::channel(notes);
     let settings = settings_now.borrow().clone();
-    let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now, clock.clone()));
+    let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now.clone(), clock.clone()));
     let probe =
         Arc::new(CredentialProbe { microsoft: Arc::clone(&microsoft), settings: settings_now.clone(), grants: Arc::clone(&store.grants) });
-    let observations = source::observe(settings.credentials_file.as_deref(), tasks)?;
+    let observations = source::observe(settings_now.clone(), |settings| Origin::from_settings(settings.credentials_file.as_deref()), tasks);
     let keeper = Keeper::spawn(observations, probe, clock.clone(), tasks, metrics.clone());
 
     let audit = Arc::new(audit::Service::new(Arc::clone(&store.audit), clock.clone()));
+    let sso = sso::Service::load(sso::Parts {
+        store: store.sso.clone(),
+        keyring: Arc::clone(&keyring),
+        http: http_now,
+        settings: settings_now.clone(),
+        audit: Arc::clone(&audit),
+        clock: clock.clone(),
+    });
+    let sso = Arc::new(sso.await?);
     let flows = Flows::new(Arc::clone(&store.flows), keyring, clock.clone());
     let connector = Arc::new(Connector::new(flows, Arc::clone(&microsoft), keeper.clone(), settings_now.clone()));
     let (fence_sender, fence) = watch::channel(None);
@@ -168,6 +174,7 @@ pub async fn assemble(
         keeper: keeper.clone(),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
         settings: settings_now.clone(),
         notes: notes_now,
         key_problem,
@@ -178,6 +185,7 @@ pub async fn assemble(
     let services = web::Services {
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
         reporter: Arc::clone(&reporter),
         settings: settings_now.clone(),
         metrics,
@@ -185,11 +193,14 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     let api = local_api::Services {
+        database: Arc::new(opened.database),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
         audit: Arc::clone(&audit),
         health: Arc::clone(&reporter),
         settings: settings_now,
+        clock: clock.clone(),
     };
     let certificate = settings.listen.tls.as_ref().map(Certificate::load).transpose()?;
     let pulses = open_doors(&settings, inherited, life, services, api, certificate.as_ref())?;
@@ -198,6 +209,7 @@ pub async fn assemble(
         keeper,
         mailboxes,
         directory,
+        sso,
         connector,
         audit,
         reporter,
@@ -208,7 +220,7 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     jobs.renew_lease().await;
-    let reload = Reload { settings: settings_sender, notes: notes_sender, http, certificate };
+    let reload = Reload { settings: settings_sender, notes: notes_sender, reporter: Arc::clone(&jobs.reporter), http, certificate };
     Ok(House { jobs, reload, pulses })
 }
 
@@ -254,7 +266,7 @@ fn open_doors(
 
     let tls = certificate.map(Certificate::acceptor).transpose()?;
     let listener = listeners.open("http", &settings.listen.http, group)?;
-    let service = web::router(services.clone());
+    let service = web::entrance(services.clone());
     pulses.push(accept::serve(life.tasks(), Door { name: "http", listener, tls, bounds: WEB, patience, service }));
 
     if let Some(address) = &settings.listen.metrics {

@@ -4,6 +4,8 @@
 
 use std::future::Future;
 use std::io;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, setrlimit};
@@ -19,6 +21,8 @@ use crate::system::tasks::Tasks;
 const DRAIN: Duration = Duration::from_secs(9);
 /// Threads for blocking work have this long to end after the drain.
 const HARD_STOP: Duration = Duration::from_millis(500);
+/// Threads that serve, at most: enough for all mailboxes of one host, and a box of 64 cores does not pay for 64 stacks and heaps.
+const WORKERS: usize = 4;
 /// Threads for blocking work (files, the user database) at once; more wait in line.
 const BLOCKING_THREADS: usize = 32;
 
@@ -37,7 +41,13 @@ pub fn protect() -> io::Result<()> {
 /// # Errors
 /// When the runtime cannot begin.
 pub fn run<T>(life: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).thread_name("onedeskd").build()?;
+    let workers = available_parallelism().map_or(1, NonZero::get).min(WORKERS);
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(workers)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("onedeskd")
+        .build()?;
     let ended = runtime.block_on(life);
     runtime.shutdown_timeout(HARD_STOP);
     Ok(ended)
@@ -135,6 +145,12 @@ mod tests {
     use tokio::time::timeout;
 
     const SOON: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_large_box_gets_no_more_workers_than_the_service_needs() {
+        let workers = run(async { tokio::runtime::Handle::current().metrics().num_workers() }).unwrap();
+        assert!((1..=WORKERS).contains(&workers), "{workers}");
+    }
 
     // One test for all signals: they reach every Lifecycle of this process.
     #[tokio::test]

@@ -70,10 +70,7 @@ pub fn main() -> ExitCode {
 async fn live(arguments: &Arguments, inherited: Inherited) -> Result<(), Error> {
     let clock = Clock::system();
     let notifier = Notifier::from_environment()?;
-    let Loaded { settings, warnings, .. } = crate::settings::Settings::load(arguments.config()).inspect_err(|_| {
-        // Nobody hears us in the journal otherwise: the level is part of what could not be read.
-        let _ = journal::install(log::LevelFilter::Info, clock.clone());
-    })?;
+    let Loaded { settings, warnings, .. } = crate::settings::Settings::load(arguments.config())?;
     let _ = journal::install(settings.log_level, clock.clone());
     let (life, reloads) = Lifecycle::begin(notifier.clone())?;
     let house = assemble::assemble(settings, warnings, inherited, &life, &clock).await?;
@@ -86,6 +83,8 @@ async fn live(arguments: &Arguments, inherited: Inherited) -> Result<(), Error> 
 }
 
 fn report(error: &Error) {
+    // What ends the start may come before there is a logger; a second one is refused, harmlessly.
+    let _ = journal::install(log::LevelFilter::Info, Clock::system());
     let mut story = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::assemble::outbound;
 use super::lifecycle::ReloadRequests;
+use crate::health::reporter::Reporter;
 use crate::model::{Hint, Problem};
 use crate::settings::{Loaded, Settings, restart_needed};
 use crate::system::http::Http;
@@ -21,6 +22,8 @@ pub struct Reload {
     pub settings: watch::Sender<Arc<Settings>>,
     /// What the file has that should be mended, and what waits for a restart.
     pub notes: watch::Sender<Vec<Problem>>,
+    /// Says the state in words.
+    pub reporter: Arc<Reporter>,
     /// The outgoing client.
     pub http: watch::Sender<Http>,
     /// The certificate of our own door.
@@ -35,24 +38,25 @@ pub fn spawn(path: PathBuf, reload: Reload, mut requests: ReloadRequests, tasks:
     if let Some(tls) = &reload.settings.borrow().listen.tls {
         watched.extend([tls.certificate.clone(), tls.key.clone()]);
     }
-    let mut changes = files::watch(watched, tasks);
+    let (mut changes, watching) = files::watch(watched);
+    tasks.spawn("file watch", watching);
     tasks.spawn("reload", async move {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = requests.next() => {}
-                changed = changes.changed() => if changed.is_err() { return },
+                () = changes.next() => {}
             }
             notifier.reloading();
-            let sentence = reload.apply(&path);
-            notifier.ready(&sentence);
+            reload.apply(&path);
+            notifier.ready(&reload.reporter.sentence());
         }
     });
 }
 
 impl Reload {
-    /// Applies the file as it is now; returns what happened, for the service manager's status line.
-    fn apply(&self, path: &Path) -> String {
+    /// Applies the file as it is now.
+    fn apply(&self, path: &Path) {
         let loaded = match Settings::load(path) {
             Ok(loaded) => loaded,
             Err(error) => return self.keep_the_old(&error),
@@ -73,7 +77,6 @@ impl Reload {
             notes.push(problem);
         }
         self.notes.send_replace(notes);
-        "settings are up to date".to_owned()
     }
 
     fn swap(&self, old: &Arc<Settings>, loaded: Loaded) -> Result<(), Problem> {
@@ -94,10 +97,9 @@ impl Reload {
         Ok(())
     }
 
-    fn keep_the_old(&self, error: &crate::settings::Error) -> String {
+    fn keep_the_old(&self, error: &crate::settings::Error) {
         log::error!(hint = error.hint().unwrap_or_default().as_str(); "the old settings stay in force: {error}");
         self.notes.send_replace(vec![error.problem()]);
-        format!("the old settings stay in force: {}", error.problem().title)
     }
 
     fn reload_certificate(&self) {

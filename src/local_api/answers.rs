@@ -1,5 +1,7 @@
 //! The JSON of the local API: what it takes and what it answers, as documented in `GET /v1/openapi.json` and onedesk-api(7).
 
+pub mod sso;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -157,6 +159,13 @@ impl From<DirectoryStatus> for Directory {
             last_refresh_at: directory.last_refresh_at,
         }
     }
+}
+
+/// A backup that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Backup {
+    /// Where it is on this host.
+    pub path: String,
 }
 
 /// A page of the audit log, newest first.

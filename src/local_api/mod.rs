@@ -22,8 +22,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::model::Clock;
 use crate::settings::Settings;
-use crate::{audit, directory, health, mailboxes};
+use crate::store::care::Care;
+use crate::{audit, directory, health, mailboxes, sso};
 
 /// What the calls are made on.
 #[derive(Clone)]
@@ -32,12 +34,18 @@ pub struct Services {
     pub mailboxes: Arc<mailboxes::Service>,
     /// The connected directories.
     pub directory: Arc<directory::Service>,
+    /// Single sign-on.
+    pub sso: Arc<sso::Service>,
     /// Who did what.
     pub audit: Arc<audit::Service>,
+    /// The database.
+    pub database: Arc<dyn Care>,
     /// The status.
     pub health: Arc<health::reporter::Reporter>,
     /// Who may call what.
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// The API, to be served on connections that carry the peer as a request extension; a request without one is refused.
@@ -67,7 +75,18 @@ fn calls() -> OpenApiRouter<Services> {
         .routes(routes!(calls::mailboxes::token))
         .routes(routes!(calls::directory::list, calls::directory::connect))
         .routes(routes!(calls::directory::disconnect))
+        .routes(routes!(calls::sso::switches, calls::sso::switch))
+        .routes(routes!(calls::sso::list, calls::sso::add))
+        .routes(routes!(calls::sso::show, calls::sso::change, calls::sso::remove))
+        .routes(routes!(calls::sso::upgrade))
+        .routes(routes!(calls::people::list, calls::people::add))
+        .routes(routes!(calls::people::conflicts))
+        .routes(routes!(calls::people::resolve))
+        .routes(routes!(calls::people::remove))
+        .routes(routes!(calls::admin_links::make))
         .routes(routes!(calls::audit::page))
+        .routes(routes!(calls::database::condition))
+        .routes(routes!(calls::database::back_up))
 }
 
 #[cfg(test)]

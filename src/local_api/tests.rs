@@ -130,6 +130,7 @@ async fn the_document_describes_every_call_and_points_at_nothing_that_is_missing
         .collect();
     let mut promised = vec![
         "get /v1/audit",
+        "get /v1/database",
         "delete /v1/directory/{tenant_id}",
         "get /v1/directory",
         "post /v1/directory",
@@ -139,6 +140,7 @@ async fn the_document_describes_every_call_and_points_at_nothing_that_is_missing
         "get /v1/mailboxes/{address}/token",
         "get /v1/openapi.json",
         "get /v1/status",
+        "post /v1/database/backups",
     ];
     let mut sorted: Vec<&str> = calls.iter().map(String::as_str).collect();
     sorted.sort_unstable();

@@ -23,6 +23,9 @@ use crate::model::Secret;
 pub use error::{Error, Fault};
 pub use load::{Loaded, fuzz, restart_needed};
 
+/// Where the settings are unless somebody says otherwise.
+pub const DEFAULT_FILE: &str = "/etc/onedesk/onedeskd.toml";
+
 /// Settings that were checked as a whole: whoever holds them need not check again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {

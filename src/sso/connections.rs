@@ -119,6 +119,12 @@ impl Connections {
         known.records.iter().filter(is_open).cloned().collect()
     }
 
+    /// Whether there is an enabled record for somebody whose switch is on.
+    pub fn is_anyone_let_in(&self) -> bool {
+        let known = self.known();
+        known.records.iter().any(|record| record.row.enabled && known.switches.allow(record.kind()))
+    }
+
     /// The records of an issuer: by which somebody may sign in that the provider itself sends.
     pub fn of_issuer(&self, issuer: &str) -> Vec<Arc<Record>> {
         let is_of = |record: &&Arc<Record>| record.issuer().is_some_and(|own| Issuer::new(own).matches(issuer));

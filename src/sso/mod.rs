@@ -206,6 +206,15 @@ impl Service {
         Ok(current.filter(|current| self.connections.switches().allow(current.entry.kind)))
     }
 
+    /// Ends the session that another one replaces in the same browser. That it could not be ended is no reason to refuse the new one.
+    pub async fn leave(&self, session: &str) {
+        if let Ok(Some(current)) = self.sessions.find(session).await
+            && let Err(error) = self.sessions.end(crate::store::sso::sessions::Ending::One(current.hash)).await
+        {
+            log::warn!(error:% = error; "the session before this one goes on until it idles out");
+        }
+    }
+
     /// The same without waiting; outer nothing: it is not in memory.
     pub fn current_at_hand(&self, session: &str) -> Option<Option<Current>> {
         let current = self.sessions.at_hand(session)?;

@@ -3,10 +3,13 @@
 
 use std::fmt;
 
-use percent_encoding::{CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Longer than any path that an app of ours has.
 const LONGEST: usize = 2048;
+
+/// Encoded beside what is beyond ASCII.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ');
 
 /// A path, perhaps with a query and a fragment, that every browser resolves to our own origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,7 @@ impl ReturnTo {
         if climbs || hidden.iter().any(|mark| lower.contains(mark)) {
             return None;
         }
-        Some(Self(utf8_percent_encode(text, &CONTROLS.add(b' ')).to_string()))
+        Some(Self(utf8_percent_encode(text, ENCODED).to_string()))
     }
 
     /// The path.

@@ -24,11 +24,11 @@ pub struct Wishes {
     pub client_id: Option<String>,
     /// Client Secret; never shown again.
     #[serde(deserialize_with = "secret")]
-    #[schema(value_type = Option<String>, write_only)]
+    #[schema(value_type = Option<String>, write_only, default = json!(null))]
     pub client_secret: Option<Secret<String>>,
     /// A second secret for a rotation without a gap; never shown again.
     #[serde(deserialize_with = "secret_or_null")]
-    #[schema(value_type = Option<String>, write_only)]
+    #[schema(value_type = Option<String>, write_only, default = json!(null))]
     pub client_secret_next: Option<Option<Secret<String>>>,
     /// When the secret ends, as the provider shows it.
     #[serde(deserialize_with = "or_null")]

@@ -4,6 +4,7 @@
 //! promises to have written is on disk when it returns.
 
 pub mod audit;
+pub mod care;
 pub mod connections;
 pub mod flows;
 pub mod grants;

@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 
 use axum::extract::Extension;
 use axum::{Router, routing::get};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::*;
+use crate::system::child::in_a_child;
 use crate::system::tls::{Certificate, tests as tls};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -190,4 +193,30 @@ async fn a_door_with_a_certificate_speaks_tls_and_hangs_up_on_silent_clients() {
     let answer = ask(&mut stream, LAST_GET).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
     assert_eq!(rest(&mut silent).await, "");
+}
+
+// The clock is paused: it moves on only while every task waits, so a loop that tried on without a pause would never end this.
+#[tokio::test(start_paused = true)]
+async fn without_descriptors_the_loop_waits_and_then_serves_who_stayed() {
+    if !in_a_child("system::accept::tests::without_descriptors_the_loop_waits_and_then_serves_who_stayed", &[]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("api.sock");
+    let tasks = Tasks::new();
+    let pulse = serve(&tasks, door(Listener::Unix(UnixListener::bind(&path).unwrap()), hello()));
+    let client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let mut client = UnixStream::from_std(client).unwrap();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+
+    setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+    sleep(10 * LONGEST_PAUSE).await;
+    assert!(pulse.beats().await);
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+
+    let free = Instant::now();
+    let answer = ask(&mut client, LAST_GET).await;
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert!(free.elapsed() <= LONGEST_PAUSE);
 }

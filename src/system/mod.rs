@@ -3,6 +3,8 @@
 pub mod accept;
 pub mod admission;
 pub mod backoff;
+#[cfg(test)]
+mod child;
 pub mod deadlines;
 pub mod fd;
 pub mod files;

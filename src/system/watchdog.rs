@@ -62,18 +62,20 @@ async fn feed_forever(notifier: &Notifier, loops: &[Pulse], every: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::notify::tests::line;
     use tokio::net::UnixDatagram;
     use tokio::time::sleep;
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_does_not_answer_starves_the_watchdog() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("notify");
-        let manager = UnixDatagram::bind(&path).unwrap();
+        let Some((manager, notifier)) = line("system::watchdog::tests::a_loop_that_does_not_answer_starves_the_watchdog") else { return };
+        manager.set_nonblocking(true).unwrap();
+        let manager = UnixDatagram::from_std(manager).unwrap();
         let every = Duration::from_secs(15);
+        assert_eq!(notifier.watchdog_interval(), Some(every));
         let tasks = Tasks::new();
         let (pulse, mut knocks) = Pulse::new();
-        feed(&tasks, Notifier::to(path.into_os_string(), Some(every)).unwrap(), vec![pulse]);
+        feed(&tasks, notifier, vec![pulse]);
 
         let mut message = [0; 64];
         knocks.recv().await.unwrap().send(()).unwrap();

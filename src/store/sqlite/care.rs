@@ -3,38 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::OpenError;
-use super::{Sqlite, columns, files, options, schema};
+use crate::store::Error;
+use crate::store::care::{Care, Condition};
+use uuid::Uuid;
 
-/// How a database is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// The file.
-    pub path: PathBuf,
-    /// Its schema.
-    pub schema: i64,
-    /// Bytes, the log not counted.
-    pub size: u64,
-    /// Connected mailboxes.
-    pub mailboxes: u64,
-    /// Connected directories.
-    pub directories: u64,
-    /// Grants.
-    pub grants: u64,
-    /// Lines in the audit log.
-    pub audit: u64,
-    /// What SQLite's quick check found; empty = all is well.
-    pub findings: Vec<String>,
-}
+use super::{Sqlite, columns, files, options, schema};
 
 impl Sqlite {
     /// How the database is doing. Reads the whole file.
     ///
     /// # Errors
     /// [`OpenError`] when it cannot be read at all.
-    pub async fn status(&self) -> Result<Status, OpenError> {
+    pub async fn status(&self) -> Result<Condition, OpenError> {
         let failed = |source| OpenError::engine(&self.path, source);
         let mut connection = self.engine.readers.acquire().await.map_err(failed)?;
         let schema = schema::version(&mut connection, &self.path).await?;
@@ -49,8 +33,8 @@ impl Sqlite {
         let count = |column| {
             columns::count(&row, column).map_err(|finding| OpenError::Damaged { path: self.path.clone(), finding: finding.to_string() })
         };
-        Ok(Status {
-            path: self.path.clone(),
+        Ok(Condition {
+            location: self.path.display().to_string(),
             schema,
             size: count("size")?,
             mailboxes: count("mailboxes")?,
@@ -68,6 +52,20 @@ impl Sqlite {
     pub async fn backup(&self, target: &Path) -> Result<(), OpenError> {
         let mut connection = self.engine.readers.acquire().await.map_err(|source| OpenError::engine(&self.path, source))?;
         schema::copy(&mut connection, target).await
+    }
+}
+
+#[async_trait]
+impl Care for Sqlite {
+    async fn condition(&self) -> Result<Condition, Error> {
+        self.status().await.map_err(|error| Error::Engine(error.into()))
+    }
+
+    async fn back_up(&self) -> Result<PathBuf, Error> {
+        let target =
+            schema::backup_folder(&self.path).map_err(|error| Error::Engine(error.into()))?.join(format!("copy-{}.db", Uuid::new_v4()));
+        self.backup(&target).await.map_err(|error| Error::Engine(error.into()))?;
+        Ok(target)
     }
 }
 

@@ -25,7 +25,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::oneshot;
 
-pub use care::{Status, restore};
+pub use care::restore;
 pub use error::OpenError;
 pub use schema::Migrated;
 
@@ -112,7 +112,7 @@ impl Sqlite {
 }
 
 /// The file that `sqlite:///path` names.
-fn path_of(url: &url::Url) -> Result<PathBuf, OpenError> {
+pub fn path_of(url: &url::Url) -> Result<PathBuf, OpenError> {
     use std::os::unix::ffi::OsStringExt as _;
     let path: Vec<u8> = percent_encoding::percent_decode_str(url.path()).collect();
     if url.scheme() != "sqlite" || url.host_str().is_some_and(|host| !host.is_empty()) || path.len() < 2 || path[0] != b'/' {

@@ -89,12 +89,18 @@ pub(super) async fn copy(connection: &mut SqliteConnection, target: &Path) -> Re
 }
 
 async fn before_migration(connection: &mut SqliteConnection, path: &Path, clock: &Clock, schema: i64) -> Result<PathBuf, OpenError> {
-    let folder = files::folder(path).join("backups");
-    files::directory(&folder)?;
+    let folder = backup_folder(path)?;
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let backup = folder.join(format!("{name}-{}-v{schema}.db", clock.now().strftime("%Y%m%dT%H%M%S%3fZ")));
     copy(connection, &backup).await?;
     Ok(backup)
+}
+
+/// The folder for copies beside the database at `path`; made if it is missing.
+pub(super) fn backup_folder(path: &Path) -> Result<PathBuf, OpenError> {
+    let folder = files::folder(path).join("backups");
+    files::directory(&folder)?;
+    Ok(folder)
 }
 
 /// The backups beside the database at `path` with their schemas, newest first: their names begin with the time.
