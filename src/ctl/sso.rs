@@ -219,7 +219,8 @@ fn wishes(record: &Record) -> Result<Map<String, Value>, Failure> {
             put(name, if value.is_empty() { Value::Null } else { value.clone().into() });
         }
     }
-    for (name, values) in [("scopes", &record.scope), ("allowed_tenants", &record.allowed_tenant), ("email_domains", &record.email_domain)] {
+    for (name, values) in [("scopes", &record.scope), ("allowed_tenants", &record.allowed_tenant), ("email_domains", &record.email_domain)]
+    {
         if !values.is_empty() {
             put(name, values.iter().filter(|value| !value.is_empty()).cloned().collect::<Vec<_>>().into());
         }
@@ -254,7 +255,9 @@ fn read(file: &Path) -> Result<Secret<String>, Failure> {
 /// Asks for the secret at the terminal, without showing it.
 fn ask_secret(context: &Context) -> Result<Secret<String>, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::found("nobody is there to give the client secret").hint("add --client-secret-file FILE, or - for standard input"));
+        return Err(
+            Failure::found("nobody is there to give the client secret").hint("add --client-secret-file FILE, or - for standard input")
+        );
     }
     context.output.ask_hidden("Client Secret: ")
 }

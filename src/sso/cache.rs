@@ -92,8 +92,7 @@ impl Entry {
     pub fn touch(&self, now: u32, step: u32) -> bool {
         self.seen_at.fetch_max(now, Ordering::Relaxed);
         let written = self.written_at.load(Ordering::Relaxed);
-        now.saturating_sub(written) >= step
-            && self.written_at.compare_exchange(written, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        now.saturating_sub(written) >= step && self.written_at.compare_exchange(written, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// When it was last used, where the store does not know.
@@ -181,7 +180,9 @@ impl Cache {
     /// What the store does not know yet of when sessions were used: for the end of the process.
     pub fn unwritten(&self) -> Vec<(SessionHash, u32)> {
         let shards = self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner));
-        shards.flat_map(|shard| shard.entries.iter().filter_map(|(hash, entry)| Some((*hash, entry.unwritten()?))).collect::<Vec<_>>()).collect()
+        shards
+            .flat_map(|shard| shard.entries.iter().filter_map(|(hash, entry)| Some((*hash, entry.unwritten()?))).collect::<Vec<_>>())
+            .collect()
     }
 
     fn shard(&self, hash: &SessionHash) -> &RwLock<Shard> {

@@ -113,9 +113,8 @@ impl Connections {
     /// The records by which people may sign in to `app` now.
     pub fn for_app(&self, app: App) -> Vec<Arc<Record>> {
         let known = self.known();
-        let is_open = |record: &&Arc<Record>| {
-            record.row.enabled && known.switches.allow(record.kind()) && record.kind().apps().contains(app)
-        };
+        let is_open =
+            |record: &&Arc<Record>| record.row.enabled && known.switches.allow(record.kind()) && record.kind().apps().contains(app);
         known.records.iter().filter(is_open).cloned().collect()
     }
 
@@ -158,8 +157,12 @@ impl Connections {
             return Err(Error::conflict("too_many", "there are 200 client records already", "remove some: onedeskctl sso remove ID"));
         }
         let kind = wishes.audience.as_deref().and_then(Kind::from_word);
-        let kind = kind.ok_or_else(|| Error::bad_request("audience", "audience: it is missing, or none of its values", "give users or customers"))?;
-        let secret = wishes.client_secret.as_ref().ok_or_else(|| Error::bad_request("client_secret", "client_secret: it is missing", "give client_secret"))?;
+        let kind = kind
+            .ok_or_else(|| Error::bad_request("audience", "audience: it is missing, or none of its values", "give users or customers"))?;
+        let secret = wishes
+            .client_secret
+            .as_ref()
+            .ok_or_else(|| Error::bad_request("client_secret", "client_secret: it is missing", "give client_secret"))?;
         let id = ConnectionId::new();
         let mut details = Details::default();
         wishes.apply(&mut details, kind)?;
@@ -172,7 +175,12 @@ impl Connections {
             tried_at: None,
             problem: None,
             secret: self.seal(id, secret, &details)?,
-            secret_next: wishes.client_secret_next.as_ref().and_then(Option::as_ref).map(|next| self.seal(id, next, &details)).transpose()?,
+            secret_next: wishes
+                .client_secret_next
+                .as_ref()
+                .and_then(Option::as_ref)
+                .map(|next| self.seal(id, next, &details))
+                .transpose()?,
             details: String::new(),
         };
         let record = self.finish(row, details, true).await?;
@@ -275,7 +283,8 @@ impl Connections {
             self.parts.wire.forget();
         }
         let ended_sessions = was_enabled && !row.enabled;
-        let examine = is_other || old.row.problem.is_some() || wishes.client_secret.is_some() || means_other_metadata(&old.details, &details);
+        let examine =
+            is_other || old.row.problem.is_some() || wishes.client_secret.is_some() || means_other_metadata(&old.details, &details);
         let record = self.finish(row, details, examine).await?;
         if record.row.enabled && !was_enabled {
             may_enable(&record, wishes.confirm)?;
@@ -290,7 +299,11 @@ impl Connections {
         let authority = self.parts.settings.borrow().microsoft.authority.clone();
         let endpoints = Endpoints::from_urls(&details.authorization_uri, &details.token_url, &authority)?;
         if endpoints.version.is_entra() && !ids::is_guid(&details.client_id) {
-            return Err(Error::bad_request("client_id", "client_id: not an Application (client) ID", "copy the Application (client) ID of the app registration"));
+            return Err(Error::bad_request(
+                "client_id",
+                "client_id: not an Application (client) ID",
+                "copy the Application (client) ID of the app registration",
+            ));
         }
         let row = RecordRow { details: to_json(&details), ..row };
         let mut record = Record::new(row, &authority).map_err(|error| damaged(&error))?;
@@ -325,7 +338,11 @@ impl Connections {
     fn seal(&self, id: ConnectionId, secret: &Secret<String>, details: &Details) -> Result<crate::crypto::Sealed, Error> {
         let text = secret.expose().trim();
         if text.is_empty() || text.len() > 2000 || text.contains(char::is_control) {
-            return Err(Error::bad_request("client_secret", "client_secret: it is empty, too long, or holds a control character", "copy the secret again"));
+            return Err(Error::bad_request(
+                "client_secret",
+                "client_secret: it is empty, too long, or holds a control character",
+                "copy the secret again",
+            ));
         }
         let authority = self.parts.settings.borrow().microsoft.authority.clone();
         let endpoints = Endpoints::from_urls(&details.authorization_uri, &details.token_url, &authority)?;
@@ -389,7 +406,11 @@ fn may_enable(record: &Record, confirm: bool) -> Result<(), Error> {
         return Ok(());
     }
     if let Some(problem) = &record.row.problem {
-        return Err(Error::conflict("confirm_needed", format!("something is wrong with this record: {}", problem.title), "mend it, or confirm: onedeskctl sso set ID --enabled true --confirm"));
+        return Err(Error::conflict(
+            "confirm_needed",
+            format!("something is wrong with this record: {}", problem.title),
+            "mend it, or confirm: onedeskctl sso set ID --enabled true --confirm",
+        ));
     }
     if record.row.tried_at.is_none() {
         return Err(Error::conflict(

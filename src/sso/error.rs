@@ -124,7 +124,11 @@ impl From<CallbackError> for Error {
 
 impl From<IssuerError> for Error {
     fn from(error: IssuerError) -> Self {
-        Self::bad_request("issuer_mismatch", error.to_string(), "go back to the app and sign in once more; if this comes back, show this page to your administrator")
+        Self::bad_request(
+            "issuer_mismatch",
+            error.to_string(),
+            "go back to the app and sign in once more; if this comes back, show this page to your administrator",
+        )
     }
 }
 

@@ -23,7 +23,13 @@ const ADDED: [&str; 5] = ["email", "email_verified", "name", "preferred_username
 /// # Errors
 /// 502 when it is about somebody else: then nothing of this sign-in is believed (OpenID Connect Core 5.3.2). An answer that
 /// does not come, or cannot be used, is done without.
-pub async fn add_user_info(claims: &mut Claims, record: &Record, provider: &Provider, access: &Secret<String>, wire: &Wire) -> Result<(), Error> {
+pub async fn add_user_info(
+    claims: &mut Claims,
+    record: &Record,
+    provider: &Provider,
+    access: &Secret<String>,
+    wire: &Wire,
+) -> Result<(), Error> {
     let needs_groups = !record.details.group_rules.is_empty() && claims.groups == Groups::Unknown;
     let lacks = claims.email.is_none() || claims.name.is_none() || needs_groups;
     if !lacks || record.version() != Version::Other {
@@ -99,7 +105,13 @@ fn add(claims: &mut Claims, members: &Map<String, Value>) {
 ///
 /// # Errors
 /// 502 or 503 where the record's rules need them and Graph does not give them: "too many to list" is neither none nor all.
-pub async fn groups_of(claims: &Claims, record: &Record, graph: &str, access: &Secret<String>, wire: &Wire) -> Result<Option<Vec<String>>, Error> {
+pub async fn groups_of(
+    claims: &Claims,
+    record: &Record,
+    graph: &str,
+    access: &Secret<String>,
+    wire: &Wire,
+) -> Result<Option<Vec<String>>, Error> {
     match &claims.groups {
         Groups::Unknown => Ok(None),
         Groups::Listed(groups) => Ok(Some(groups.clone())),
@@ -130,7 +142,8 @@ async fn from_graph(graph: &str, access: &Secret<String>, wire: &Wire) -> Result
             Ok(body) if answer.status == 200 => body,
             _ => return Err(unreadable(kind, &format!("Microsoft Graph answered with HTTP status {}", answer.status))),
         };
-        let listed = body.get("value").and_then(Value::as_array).ok_or_else(|| unreadable(ErrorKind::BadGateway, "the answer holds no list"))?;
+        let listed =
+            body.get("value").and_then(Value::as_array).ok_or_else(|| unreadable(ErrorKind::BadGateway, "the answer holds no list"))?;
         groups.extend(listed.iter().filter_map(|object| object.get("id")?.as_str().map(str::to_owned)));
         match body.get("@odata.nextLink").and_then(Value::as_str) {
             None => return Ok(groups),

@@ -107,7 +107,11 @@ impl Service {
     pub async fn front_channel(&self, sid: &str, issuer: Option<&str>, actor: &Actor) -> Result<(), Error> {
         let malformed = sid.is_empty() || sid.len() > 1000 || issuer.is_some_and(|issuer| self.connections.of_issuer(issuer).is_empty());
         if malformed {
-            return Err(Error::bad_request("logout_notice", "this logout notice names no session of a provider that is known here", "there is nothing to do"));
+            return Err(Error::bad_request(
+                "logout_notice",
+                "this logout notice names no session of a provider that is known here",
+                "there is nothing to do",
+            ));
         }
         let ended = self.sessions.end(Ending::Sid { sid: sid.to_owned(), issuer: issuer.map(str::to_owned) }).await?;
         self.noticed("front-channel notice", &ended, actor).await;
@@ -173,7 +177,11 @@ impl Service {
 }
 
 fn refused(why: &str) -> Error {
-    Error::bad_request("logout_token", format!("the logout token is refused: {why}"), "compare the client record with the provider's settings")
+    Error::bad_request(
+        "logout_token",
+        format!("the logout token is refused: {why}"),
+        "compare the client record with the provider's settings",
+    )
 }
 
 /// The words of ID tokens, about another token.

@@ -45,7 +45,8 @@ impl Newcomer {
             let name = claims.preferred_username.as_deref().or(claims.upn.as_deref());
             name.filter(|name| claims.tid.is_some() && !is_guest(claims) && !name.contains('#')).and_then(canonical_email)
         };
-        let is_vouched = given.as_ref().is_some_and(|email| is_vouched(record, claims, email)) || given.is_none() && from_own(record, claims);
+        let is_vouched =
+            given.as_ref().is_some_and(|email| is_vouched(record, claims, email)) || given.is_none() && from_own(record, claims);
         let email = given.or_else(named);
         let name = claims.name.as_deref().map(clean_name).filter(|name| !name.is_empty());
         Self { kind: record.kind(), identity, is_vouched: is_vouched && email.is_some(), email, name }

@@ -133,7 +133,11 @@ impl People {
     /// 400 for an address that is none, 409 for one that is somebody's.
     pub async fn add(&self, kind: Kind, email: &str, name: Option<&str>, actor: &Actor) -> Result<Known, Error> {
         let Some(email) = canonical_email(email) else {
-            return Err(Error::bad_request("email", "email: this is no e-mail address that can be compared", "give it as name@domain, in ASCII letters"));
+            return Err(Error::bad_request(
+                "email",
+                "email: this is no e-mail address that can be compared",
+                "give it as name@domain, in ASCII letters",
+            ));
         };
         let name = name.map(str::trim).filter(|name| !name.is_empty());
         if name.is_some_and(|name| name.chars().count() > 200 || name.contains(char::is_control)) {
@@ -211,6 +215,9 @@ fn other_kind(newcomer: &Newcomer, held: Kind, what: &str) -> Error {
     Error::conflict(
         "email_held",
         format!("{what}{email} belongs to a {}, so it cannot sign in as a {}", held.as_str(), newcomer.kind.as_str()),
-        format!("sign in where {} sign in; if that is wrong, an administrator removes the other record: onedeskctl people list, onedeskctl people remove ID", held.plural()),
+        format!(
+            "sign in where {} sign in; if that is wrong, an administrator removes the other record: onedeskctl people list, onedeskctl people remove ID",
+            held.plural()
+        ),
     )
 }

@@ -95,7 +95,14 @@ mod tests {
 
     #[test]
     fn ordinary_paths_pass() {
-        for text in ["/", "/tickets/17?view=all&sort=-age#comment-3", "/a-b_c~d.e/f", "/kb/search?q=caf%C3%A9%20bar", "/x?next=https://other.test/", "/@ann"] {
+        for text in [
+            "/",
+            "/tickets/17?view=all&sort=-age#comment-3",
+            "/a-b_c~d.e/f",
+            "/kb/search?q=caf%C3%A9%20bar",
+            "/x?next=https://other.test/",
+            "/@ann",
+        ] {
             assert_eq!(ReturnTo::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(ReturnTo::parse("/kb/caf\u{e9} bar").unwrap().as_str(), "/kb/caf%C3%A9%20bar");

@@ -296,13 +296,22 @@ impl Service {
             let direction = if ahead > 0 { "ahead of" } else { "behind" };
             named.kind = ErrorKind::Unavailable;
             named.problem.code = "clock_skew".to_owned();
-            named.problem.title = format!("the clock of this host is {} s {direction} the provider's: {}", ahead.abs(), named.problem.title);
+            named.problem.title =
+                format!("the clock of this host is {} s {direction} the provider's: {}", ahead.abs(), named.problem.title);
             named.problem.hint = "an administrator of this host sets its clock: timedatectl status, chronyc makestep".to_owned();
         }
         named
     }
 
-    async fn let_in(&self, record: &Record, pending: &Pending, tokens: &Tokens, claims: &Claims, given: Given, actor: &Actor) -> Result<SignedIn, Error> {
+    async fn let_in(
+        &self,
+        record: &Record,
+        pending: &Pending,
+        tokens: &Tokens,
+        claims: &Claims,
+        given: Given,
+        actor: &Actor,
+    ) -> Result<SignedIn, Error> {
         if !given.apps.contains(pending.app) {
             return Err(Error::forbidden(
                 "app_not_allowed",
@@ -357,7 +366,11 @@ fn target(app: App, return_to: Option<&str>) -> String {
 }
 
 fn changed() -> Error {
-    Error::bad_request("record_changed", "the client record was changed or removed while you signed in", "go back to the app and sign in once more")
+    Error::bad_request(
+        "record_changed",
+        "the client record was changed or removed while you signed in",
+        "go back to the app and sign in once more",
+    )
 }
 
 fn circle(app: App) -> Error {
@@ -375,7 +388,11 @@ fn shown(value: &serde_json::Value) -> String {
 }
 
 fn checks(record: &Record, claims: &Claims, newcomer: &Newcomer) -> Vec<String> {
-    let signature = if claims.signed { "the signature is the provider's" } else { "the ID token is not signed; the record accepts that, as Azure AD v1 does it" };
+    let signature = if claims.signed {
+        "the signature is the provider's"
+    } else {
+        "the ID token is not signed; the record accepts that, as Azure AD v1 does it"
+    };
     let vouched = match (&newcomer.email, newcomer.is_vouched) {
         (None, _) => "there is no e-mail address".to_owned(),
         (Some(email), true) => format!("the address {email} is vouched for"),

@@ -123,7 +123,9 @@ fn missing(record: &Record, error: &Error) -> Problem {
         (None, None) => "issuer and jwks_uri",
         (None, Some(_)) => "issuer",
         (Some(_), None) => "jwks_uri",
-        (Some(_), Some(_)) => return Problem::new("metadata", error.to_string(), "compare issuer and jwks_uri with the provider's documentation"),
+        (Some(_), Some(_)) => {
+            return Problem::new("metadata", error.to_string(), "compare issuer and jwks_uri with the provider's documentation");
+        }
     };
     Problem::new(
         "metadata_missing",

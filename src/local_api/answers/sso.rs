@@ -8,8 +8,8 @@ use crate::model::Problem;
 use crate::model::person::{App, CreatedBy, Kind};
 use crate::oauth::endpoints::Version;
 use crate::settings::Settings;
-use crate::sso::{self, CALLBACK_PATH};
 use crate::sso::groups::GroupRule;
+use crate::sso::{self, CALLBACK_PATH};
 use crate::store::sso::people::{ConflictRow, Known};
 use crate::store::sso::records::Switches as StoredSwitches;
 

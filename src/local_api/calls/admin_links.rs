@@ -15,7 +15,10 @@ use crate::system::peer::Account;
 /// Makes a link that opens the administration pages once; it lasts fifteen minutes.
 #[utoipa::path(post, path = "/v1/admin-links", operation_id = "admin_link",
     responses((status = 201, description = "The link.", body = AdminLink)))]
-pub async fn make(State(services): State<Services>, Extension(caller): Extension<Arc<Account>>) -> Result<(StatusCode, Json<AdminLink>), Refusal> {
+pub async fn make(
+    State(services): State<Services>,
+    Extension(caller): Extension<Arc<Account>>,
+) -> Result<(StatusCode, Json<AdminLink>), Refusal> {
     let page = services.sso.public_url("/admin/enter")?;
     let pass = services.sso.admins().invite(&actor(&caller)).await?;
     let url = format!("{page}?ticket={}", pass.value.expose());

@@ -71,14 +71,20 @@ async fn home(State(door): State<Door>, Extension(visitor): Extension<Visitor>, 
     let switches = connections.switches();
     let word = |on: bool| if on { "on" } else { "off" }.to_owned();
     let facts = vec![("For users".to_owned(), word(switches.users)), ("For customers".to_owned(), word(switches.customers))];
-    let mut page = NoticePage::new("Administration", "Try a client record before people depend on it. Everything else: onedeskctl on this host.");
+    let mut page =
+        NoticePage::new("Administration", "Try a client record before people depend on it. Everything else: onedeskctl on this host.");
     for record in connections.list() {
         page = page.link(format!("Try {}", record.details.name), format!("/sso/test/{}", record.id()));
     }
     door.pages.render(&Page::Notice(page.section("Single sign-on", Vec::new(), facts))).into_response()
 }
 
-async fn test(State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap, Path(connection): Path<String>) -> Response {
+async fn test(
+    State(door): State<Door>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    Path(connection): Path<String>,
+) -> Response {
     let beginning = async {
         is_admin(&door, &visitor, &headers).await?;
         let unknown = || Error::not_found("client record", "see which there are: onedeskctl sso list");
@@ -98,7 +104,11 @@ async fn is_admin(door: &Door, visitor: &Visitor, headers: &HeaderMap) -> Result
         None => None,
     };
     session.map(drop).ok_or_else(|| {
-        Error::forbidden("admin_only", "this page is for administrators of this OneDesk", "make a link on this host and open it: onedeskctl admin-link")
+        Error::forbidden(
+            "admin_only",
+            "this page is for administrators of this OneDesk",
+            "make a link on this host and open it: onedeskctl admin-link",
+        )
     })
 }
 
@@ -109,5 +119,9 @@ fn is_near(door: &Door, visitor: &Visitor) -> Result<(), Error> {
     if is_near {
         return Ok(());
     }
-    Err(Error::forbidden("admin_networks", "the administration is not open to your network", "add it to networks under [admin] in /etc/onedesk/onedeskd.toml"))
+    Err(Error::forbidden(
+        "admin_networks",
+        "the administration is not open to your network",
+        "add it to networks under [admin] in /etc/onedesk/onedeskd.toml",
+    ))
 }

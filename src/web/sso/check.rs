@@ -107,7 +107,8 @@ fn header(text: &str) -> HeaderValue {
 
 async fn check(State(door): State<Door>, Extension(visitor): Extension<Visitor>, request: Request) -> Response {
     let asked = once(request.uri().query().unwrap_or_default(), ["app", "redirect"]).and_then(|[app, redirect]| {
-        let unknown = || crate::sso::Error::bad_request("app", "app: it is none of main, widget, kb, portal", "correct the web server's settings");
+        let unknown =
+            || crate::sso::Error::bad_request("app", "app: it is none of main, widget, kb, portal", "correct the web server's settings");
         let app = app.map(|app| App::from_word(&app).ok_or_else(unknown)).transpose()?;
         Ok((app, redirect.as_deref() == Some("1")))
     });
@@ -261,7 +262,8 @@ mod tests {
     fn forwarded_headers_of_strangers_say_nothing() {
         let settings = crate::settings::Settings::default();
         let request = |trusted| {
-            let request = Request::builder().header("accept", "text/html").header("x-forwarded-uri", "/a?b=c").header("x-forwarded-method", "POST");
+            let request =
+                Request::builder().header("accept", "text/html").header("x-forwarded-uri", "/a?b=c").header("x-forwarded-method", "POST");
             Original::read(&request.body(Body::empty()).unwrap(), trusted, &settings)
         };
         assert!(request(false).is_page && request(false).path.is_none());

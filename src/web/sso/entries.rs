@@ -19,13 +19,14 @@ use crate::settings::Apps;
 
 /// Signing out posts to us, and we send the browser on to the provider: browsers count that as part of the form.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'";
-const LOOPBACK_POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
+const LOOPBACK_POLICY: &str =
+    "default-src 'none'; style-src 'self'; form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
 
 /// The routes of this file.
 pub fn routes() -> Router<Door> {
-    App::ALL.into_iter().fold(Router::new(), |router, app| {
-        router.route(path(app), get(move |state, visitor, headers| entry(app, state, visitor, headers)))
-    })
+    App::ALL
+        .into_iter()
+        .fold(Router::new(), |router, app| router.route(path(app), get(move |state, visitor, headers| entry(app, state, visitor, headers))))
 }
 
 /// Our own entry page of an app.
@@ -68,7 +69,11 @@ async fn entry(app: App, State(door): State<Door>, Extension(visitor): Extension
             let name = [entry.name(), entry.email(), "somebody without a name"].into_iter().find(|name| !name.is_empty());
             NoticePage::greeting(app, name.unwrap_or_default(), entry.kind.as_str()).form("Sign out", "/sso/logout", &[])
         }
-        Ok(Some(_)) => NoticePage::new(app.title(), format!("You are signed in, but not for the {}.", app.title())).form("Sign out", "/sso/logout", &[]),
+        Ok(Some(_)) => NoticePage::new(app.title(), format!("You are signed in, but not for the {}.", app.title())).form(
+            "Sign out",
+            "/sso/logout",
+            &[],
+        ),
         Ok(None) => ways_in(&door, app),
     };
     let mut response = door.pages.render(&Page::Notice(page)).into_response();

@@ -107,13 +107,16 @@ async fn choose(State(door): State<Door>, Extension(visitor): Extension<Visitor>
     };
     let records = door.services.sso.connections().for_app(app);
     if let [record] = records.as_slice() {
-        let beginning =
-            Beginning { connection: record.id(), app, return_to, login_hint: None, purpose: Purpose::SignIn };
+        let beginning = Beginning { connection: record.id(), app, return_to, login_hint: None, purpose: Purpose::SignIn };
         return depart(&door, &visitor, Ok(beginning)).await;
     }
     if records.is_empty() {
         let hint = "sign in to the app as you did before; an administrator switches it on: onedeskctl sso enable users";
-        return refuse(&door, &visitor, &Error::forbidden("sso_off", format!("there is no single sign-on for the {} now", app.title()), hint));
+        return refuse(
+            &door,
+            &visitor,
+            &Error::forbidden("sso_off", format!("there is no single sign-on for the {} now", app.title()), hint),
+        );
     }
     let mut page = NoticePage::new(format!("Sign in to the {}", app.title()), "Choose how you sign in.");
     for record in records {
@@ -148,7 +151,12 @@ fn send_off(visitor: &Visitor, departure: &Departure) -> Response {
     response
 }
 
-async fn by_query(State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+async fn by_query(
+    State(door): State<Door>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let browser = visitor.browser.clone();
     finish(&door, &visitor, &headers, Callback::parse(query.as_deref().unwrap_or_default()), browser).await
 }
@@ -215,7 +223,11 @@ async fn tried(State(door): State<Door>, Extension(visitor): Extension<Visitor>,
 
 fn own_path(text: &str) -> Result<ReturnTo, Error> {
     ReturnTo::parse(text).ok_or_else(|| {
-        Error::bad_request("return_to", "return_to is no path on this site", "begin with a slash and leave out scheme and host; or leave return_to out")
+        Error::bad_request(
+            "return_to",
+            "return_to is no path on this site",
+            "begin with a slash and leave out scheme and host; or leave return_to out",
+        )
     })
 }
 

@@ -72,7 +72,11 @@ impl NoticePage {
             .section("It would give", vec![trial.given.clone()], Vec::new())
             .section("What was checked", trial.checks.clone(), Vec::new())
             .section("What the provider said", Vec::new(), trial.claims.clone())
-            .section("Nothing was changed", vec!["The record is noted as tried. Nobody was signed in, created or linked.".to_owned()], Vec::new())
+            .section(
+                "Nothing was changed",
+                vec!["The record is noted as tried. Nobody was signed in, created or linked.".to_owned()],
+                Vec::new(),
+            )
             .link("Back to the administration", "/admin")
     }
 

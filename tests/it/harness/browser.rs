@@ -6,7 +6,8 @@ use url::Url;
 
 use super::http::{Request, Response};
 
-/// One browser. Cookies belong to hosts, not to ports, and are not sent across sites by POST unless they say `SameSite=None`.
+/// One browser. Cookies belong to hosts, not to ports. Those that say `SameSite=Lax` or `Strict` are not sent across sites by POST; those
+/// that say nothing are, as Firefox does and Chrome for two minutes.
 #[derive(Debug, Clone, Default)]
 pub struct Browser {
     cookies: BTreeMap<(String, String), Cookie>,
@@ -187,7 +188,7 @@ impl Browser {
         if value.is_empty() || attributes.iter().any(|attribute| attribute == "max-age=0") {
             self.cookies.remove(&key);
         } else {
-            let crosses_sites = attributes.iter().any(|attribute| attribute == "samesite=none");
+            let crosses_sites = !attributes.iter().any(|attribute| attribute == "samesite=lax" || attribute == "samesite=strict");
             self.cookies.insert(key, Cookie { value: value.to_owned(), crosses_sites });
         }
     }

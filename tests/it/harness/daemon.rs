@@ -23,6 +23,8 @@ pub struct Daemon {
     port: u16,
     public_port: u16,
     child: Child,
+    #[expect(dead_code, reason = "held open as a service manager does")]
+    manager: UnixDatagram,
 }
 
 impl Daemon {
@@ -45,14 +47,14 @@ impl Daemon {
              [local_api]\nsocket = \"{at}/api.sock\"\n{settings}\n"
         );
         fs::write(folder.path().join("onedeskd.toml"), text).unwrap();
-        let child = launch(folder.path());
-        Self { folder, port, public_port, child }
+        let (child, manager) = launch(folder.path());
+        Self { folder, port, public_port, child, manager }
     }
 
     /// Stops it and starts it again with all that it stored.
     pub fn restart(&mut self) {
         self.stop();
-        self.child = launch(self.folder.path());
+        (self.child, self.manager) = launch(self.folder.path());
     }
 
     /// An absolute URL below `public_url`.
@@ -119,7 +121,7 @@ pub fn free_port() -> u16 {
 }
 
 /// Starts the daemon as a service manager does, and waits for its word.
-fn launch(folder: &Path) -> Child {
+fn launch(folder: &Path) -> (Child, UnixDatagram) {
     let credentials = folder.join("OneDesk");
     if !credentials.exists() {
         fs::write(&credentials, "AZUREAD_CID=aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee\nAZUREAD_CIS=not~a~real.secret\n").unwrap();
@@ -142,7 +144,7 @@ fn launch(folder: &Path) -> Child {
     let mut word = [0; 4096];
     loop {
         match manager_socket.recv(&mut word) {
-            Ok(length) if String::from_utf8_lossy(&word[..length]).lines().any(|line| line == "READY=1") => return child,
+            Ok(length) if String::from_utf8_lossy(&word[..length]).lines().any(|line| line == "READY=1") => return (child, manager_socket),
             Ok(_) => {}
             Err(error) => {
                 let _ = child.kill();

@@ -71,7 +71,7 @@ fn an_answer_without_the_cookie_begins_anew_once_and_signs_nobody_in() {
 fn doubled_parameters_and_made_up_answers_are_refused_before_anything_is_sent() {
     let stage = Stage::new();
     let record = stage.record("doubled", Script::default());
-    for change in ["&code=x", "&state=x", "&iss=a&iss=b", "&error=access_denied"] {
+    for change in ["&code=x", "&state=x", "&iss=a&iss=b", "&error=a&error=b"] {
         let mut browser = Browser::new();
         let start = browser.get(record.url("main"));
         let callback = browser.at_provider(start.location(), "ann");

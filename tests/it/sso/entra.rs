@@ -1,6 +1,6 @@
 //! Microsoft Entra's own ways: both versions, many tenants, unsigned tokens of v1, and e-mail addresses that prove nothing.
 
-use op_sim::{Algorithm, Edit, Endpoint, Entra, Script, Signature, Token};
+use op_sim::{Algorithm, Client, Edit, Endpoint, Entra, Script, Signature, Token};
 use serde_json::{Value, json};
 
 use super::stage::{Record, Stage, assert_refused, assert_signed_in};
@@ -10,7 +10,8 @@ const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const OTHER: &str = "22222222-2222-3333-4444-555555555555";
 
 fn entra(unsigned_v1: bool) -> Script {
-    Script { entra: Some(Entra { tenant: TENANT.to_owned(), unsigned_v1 }), ..Script::default() }
+    let client = Client { id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee".to_owned(), ..Client::default() };
+    Script { client, entra: Some(Entra { tenant: TENANT.to_owned(), unsigned_v1 }), ..Script::default() }
 }
 
 /// The URLs of v1 for an alias.

@@ -76,7 +76,7 @@ fn switching_off_ends_the_sessions_of_that_kind_and_the_generated_urls_say_why()
     ann.sign_in(user.url("main"), "ann");
     carl.sign_in(customer.url("portal"), "carl");
     stage.daemon.api("PATCH", "/v1/sso", &json!({"users_enabled": false}));
-    let check = stage.check(&mut ann, "main");
+    let check = stage.check(&mut ann, "kb");
     assert_eq!((check.status, check.header("x-onedesk-sso")), (401, None), "{check}");
     assert!(stage.is_signed_in(&mut carl, "portal"));
     let page = ann.get(user.url("main"));
@@ -129,7 +129,7 @@ fn a_provider_that_is_down_is_a_502_and_comes_back_by_itself() {
     let mut browser = Browser::new();
     let start = browser.get(record.url("main"));
     assert_eq!(start.status, 502, "{start}");
-    stage.op.change("down", |script| drop(script.faults.remove(&Endpoint::Discovery)));
+    stage.op.change("down", |script| script.faults.retain(|endpoint, _| *endpoint == Endpoint::Token));
     let start = browser.get(record.url("main"));
     let callback = browser.at_provider(start.location(), "ann");
     let response = browser.call_back(&callback);

@@ -149,8 +149,7 @@ impl Engine {
     async fn identities(&self, id: PersonId) -> Result<Vec<Identity>, Error> {
         let rows = sqlx::query("SELECT issuer, subject FROM identities WHERE person_id = ? ORDER BY issuer, subject");
         let rows = rows.bind(id.to_string()).fetch_all(&self.readers).await?;
-        let identity =
-            |row: &SqliteRow| Ok(Identity { issuer: row.try_get("issuer")?, subject: row.try_get("subject")?, account: None });
+        let identity = |row: &SqliteRow| Ok(Identity { issuer: row.try_get("issuer")?, subject: row.try_get("subject")?, account: None });
         rows.iter().map(identity).collect()
     }
 }

@@ -27,11 +27,13 @@ impl Records for Engine {
 
     async fn switch(&self, kind: Kind, enabled: bool, line: AuditEntry) -> Result<(), Error> {
         let switched = self.writer.write(async move |tx| {
-            sqlx::query("INSERT INTO sso_switches (kind, enabled) VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET enabled = excluded.enabled")
-                .bind(kind.as_str())
-                .bind(enabled)
-                .execute(&mut tx.connection)
-                .await?;
+            sqlx::query(
+                "INSERT INTO sso_switches (kind, enabled) VALUES (?, ?) ON CONFLICT (kind) DO UPDATE SET enabled = excluded.enabled",
+            )
+            .bind(kind.as_str())
+            .bind(enabled)
+            .execute(&mut tx.connection)
+            .await?;
             if !enabled {
                 sqlx::query("DELETE FROM sso_sessions WHERE kind = ?").bind(kind.as_str()).execute(&mut tx.connection).await?;
             }
