@@ -1,4 +1,28 @@
 //! OneDesk on-premise identity: from `/root/.OneDesk` to connected mailboxes with tokens that never go stale.
+//!
+//! An import goes down this picture, never up, and never from one door to another; `tests/layering.rs` holds it as data.
+//! ARCHITECTURE.md tells how things flow, and why the house is as it is.
+//!
+//! ```text
+//! programs   daemon              arguments, assembly, life cycle, reload, jobs
+//!            credentials_helper  the root process that watches /root/.OneDesk and hands it over
+//!            ctl                 onedeskctl: asks the daemon, prints text or JSON
+//! doors      web                 callbacks, result and error pages, health, metrics
+//!            local_api           JSON on the Unix socket, and who may call what
+//! services   health              the probe of a secret, the checks, the state in words
+//!            mailboxes           connecting a mailbox, its state, its readers' tokens
+//!            directory           connecting a directory
+//!            flows               sign-ins under way
+//!            grants              the token engine
+//!            audit               who did what
+//! adapters   oauth               the provider: discovery, keys, tokens, AADSTS knowledge
+//!            store               what survives a restart: traits, SQLite, one conformance list
+//! ground     credentials         /root/.OneDesk: grammar, checks, hand-over, what is in force
+//!            crypto              sealing and the keyring
+//!            system              the machine: files, listeners, peers, tasks, the outgoing client
+//!            settings            onedeskd.toml
+//! values     model               what the product talks about, valid ever after; the clock
+//! ```
 
 mod audit;
 mod credentials;

@@ -13,7 +13,7 @@ use crate::model::{ClientId, Clock, Generation, Problem, Secret};
 use crate::system::metrics::Metrics;
 use crate::system::tasks::Tasks;
 
-pub use super::ledger::{InForce, Slot, State, Status, Trial, Verdict, Verified};
+pub use super::in_force::{InForce, Slot, State, Status, Trial, Verdict, Verified};
 
 /// How long a verdict is waited for before a new pair is taken unverified (interface, section 2): within a second of the
 /// file's change it is in force, whatever the provider does.
@@ -53,7 +53,7 @@ impl Keeper {
         let (events_in, events) = mpsc::channel(QUEUE);
         let ledger = Ledger::new();
         let (publish, status) = watch::channel(Arc::new(ledger.status()));
-        let actor = Actor {
+        let mut actor = Actor {
             ledger,
             observations,
             probe,
@@ -64,6 +64,7 @@ impl Keeper {
             publish,
             deadline: None,
         };
+        actor.observe();
         tasks.spawn_vital("credentials", actor.run(events));
         Self { status, events: events_in }
     }
@@ -76,6 +77,17 @@ impl Keeper {
     /// All that can be told.
     pub fn status(&self) -> Arc<Status> {
         self.status.borrow().clone()
+    }
+
+    /// All that can be told once the first pair was tried: right after a start nobody should be refused for a pair that is being
+    /// looked at. Waits no longer than such a trial takes.
+    pub async fn settled(&self) -> Arc<Status> {
+        let mut status = self.status.clone();
+        match status.wait_for(|status| !status.is_first_trial).await {
+            Ok(status) => status.clone(),
+            // The actor ends with the process only.
+            Err(_) => self.status(),
+        }
     }
 
     /// Wakes with every change.
@@ -117,7 +129,6 @@ struct Actor {
 impl Actor {
     async fn run(mut self, mut events: mpsc::Receiver<Event>) {
         let stop = self.tasks.token();
-        self.observe();
         loop {
             let retry_at = self.ledger.retry_at();
             let deadline = self.deadline;

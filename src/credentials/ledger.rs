@@ -7,109 +7,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::in_force::{InForce, Slot, State, Status, Trial, Verdict, Verified};
 use super::{Observation, Outcome, Pair};
-use crate::model::{ClientId, Generation, Problem, Secret};
-
-/// Which of the file's two secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slot {
-    /// `AZUREAD_CIS`.
-    Current,
-    /// `AZUREAD_CIS_NEXT`.
-    Next,
-}
-
-impl Slot {
-    const fn other(self) -> Self {
-        match self {
-            Self::Current => Self::Next,
-            Self::Next => Self::Current,
-        }
-    }
-
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Current => "AZUREAD_CIS",
-            Self::Next => "AZUREAD_CIS_NEXT",
-        }
-    }
-}
-
-/// What the provider said of a client id and a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verified {
-    /// It accepts them.
-    Yes,
-    /// It refuses them, and there is nothing else to use.
-    No,
-    /// It was not asked or gave no verdict.
-    Unverified,
-}
-
-/// The credentials to use now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InForce {
-    /// Grows with every change.
-    pub generation: Generation,
-    /// The client id.
-    pub client_id: ClientId,
-    /// The secret to use.
-    pub secret: Secret<String>,
-    /// Which of the two it is.
-    pub slot: Slot,
-    /// What the provider said.
-    pub verified: Verified,
-    /// Since when.
-    pub changed_at: Timestamp,
-}
-
-/// The state of the credentials in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Nothing was ever in force.
-    Unconfigured,
-    /// What the file holds is in force.
-    Ready,
-    /// The file holds something that is not in force, or what is in force is refused.
-    Stale,
-}
-
-/// All that can be told of the credentials.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// In one word.
-    pub state: State,
-    /// What is in force.
-    pub in_force: Option<Arc<InForce>>,
-    /// The client id of a pair that was refused while nothing is in force.
-    pub refused_client_id: Option<ClientId>,
-    /// Why it is not well.
-    pub problem: Option<Problem>,
-    /// What is accepted but should be mended, and what the provider said that is no verdict.
-    pub warnings: Vec<Problem>,
-}
-
-/// A secret to try at the provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trial {
-    /// Which one: answers to older ones no longer count.
-    pub number: u64,
-    /// The client id.
-    pub client_id: ClientId,
-    /// The secret.
-    pub secret: Secret<String>,
-}
-
-/// What came of a trial.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The provider accepts the secret.
-    Accepted,
-    /// It refuses it: `invalid_client`.
-    Refused(Problem),
-    /// No verdict, with what the provider said if it said something.
-    None(Option<Problem>),
-}
+use crate::model::{Generation, Problem};
 
 /// The first wait before a refused pair is tried again: a new secret takes a minute or two to spread at Microsoft.
 const FIRST_RETRY: SignedDuration = SignedDuration::from_secs(30);
@@ -210,7 +110,7 @@ impl Ledger {
     fn begin(&mut self, pair: Pair, slot: Slot, is_taken: bool, is_retry: bool) -> Trial {
         self.trials += 1;
         self.side_trial = None;
-        let secret = secret_of(&pair, slot).unwrap_or(&pair.secret).clone();
+        let secret = slot.of(&pair).unwrap_or(&pair.secret).clone();
         let trial = Trial { number: self.trials, client_id: pair.client_id, secret };
         self.candidate = Some(Candidate { number: self.trials, pair, slot, is_taken, is_retry });
         trial
@@ -263,7 +163,7 @@ impl Ledger {
     fn refused(&mut self, candidate: Candidate, problem: Problem, now: Timestamp) -> Option<Trial> {
         let attempts = self.refused.take().map_or(1, |refused| refused.attempts + 1);
         if candidate.slot == Slot::Current && candidate.pair.next.is_some() {
-            self.notes = vec![use_the_other(&problem, Slot::Next)];
+            self.notes = vec![Slot::Next.in_place_of_the_other(&problem)];
             if candidate.is_taken {
                 self.put_in_force(candidate.pair.clone(), Slot::Next, Verified::Unverified, now);
             }
@@ -302,9 +202,9 @@ impl Ledger {
         }
         let pair = self.pair.clone()?;
         let other = in_force.slot.other();
-        let other_may_do = secret_of(&pair, other).is_some() && in_force.verified != Verified::No && !self.is_known_refused(other);
+        let other_may_do = other.of(&pair).is_some() && in_force.verified != Verified::No && !self.is_known_refused(other);
         if other_may_do {
-            self.notes = vec![use_the_other(problem, other)];
+            self.notes = vec![other.in_place_of_the_other(problem)];
             self.put_in_force(pair, other, Verified::Unverified, now);
             return self.in_force.clone();
         }
@@ -321,7 +221,7 @@ impl Ledger {
 
     /// The other secret was left because it was refused: the note about that says so.
     fn is_known_refused(&self, slot: Slot) -> bool {
-        let marker = left(slot);
+        let marker = slot.refused_code();
         self.notes.iter().any(|note| note.code == marker)
     }
 
@@ -357,7 +257,7 @@ impl Ledger {
 
     fn put_in_force(&mut self, pair: Pair, slot: Slot, verified: Verified, now: Timestamp) {
         self.generation = self.generation.next();
-        let secret = secret_of(&pair, slot).unwrap_or(&pair.secret).clone();
+        let secret = slot.of(&pair).unwrap_or(&pair.secret).clone();
         let in_force = InForce { generation: self.generation, client_id: pair.client_id, secret, slot, verified, changed_at: now };
         self.in_force = Some(Arc::new(in_force));
         self.pair = Some(pair);
@@ -388,7 +288,11 @@ impl Ledger {
                 "make AZUREAD_CIS_NEXT the value of AZUREAD_CIS and remove its own line; then the old secret can be deleted at Microsoft",
             )],
             Verdict::Refused(problem) => {
-                vec![Problem::new(left(Slot::Next), format!("AZUREAD_CIS_NEXT is not accepted: {}", problem.title), problem.hint.clone())]
+                vec![Problem::new(
+                    Slot::Next.refused_code(),
+                    format!("AZUREAD_CIS_NEXT is not accepted: {}", problem.title),
+                    problem.hint.clone(),
+                )]
             }
             Verdict::None(note) => note.iter().cloned().collect(),
         };
@@ -408,33 +312,10 @@ impl Ledger {
             (None, _) => State::Unconfigured,
         };
         let refused_client_id = self.refused.as_ref().filter(|_| self.in_force.is_none()).map(|refused| refused.pair.client_id);
+        let is_first_trial = self.in_force.is_none() && self.candidate.as_ref().is_some_and(|candidate| !candidate.is_retry);
         let warnings = self.file_warnings.iter().chain(&self.notes).cloned().collect();
-        Status { state, in_force: self.in_force.clone(), refused_client_id, problem, warnings }
+        Status { state, in_force: self.in_force.clone(), refused_client_id, is_first_trial, problem, warnings }
     }
-}
-
-const fn secret_of(pair: &Pair, slot: Slot) -> Option<&Secret<String>> {
-    match slot {
-        Slot::Current => Some(&pair.secret),
-        Slot::Next => pair.next.as_ref(),
-    }
-}
-
-/// The code of the note that the secret in `slot` was refused.
-const fn left(slot: Slot) -> &'static str {
-    match slot {
-        Slot::Current => "current_secret_refused",
-        Slot::Next => "next_secret_refused",
-    }
-}
-
-fn use_the_other(problem: &Problem, now_used: Slot) -> Problem {
-    let refused = now_used.other();
-    let hint = match now_used {
-        Slot::Next => "make AZUREAD_CIS_NEXT the value of AZUREAD_CIS and remove its own line; the old secret can be deleted at Microsoft",
-        Slot::Current => "remove the line AZUREAD_CIS_NEXT, or put a good secret there",
-    };
-    Problem::new(left(refused), format!("{} is in use, since {} is refused: {}", now_used.key(), refused.key(), problem.title), hint)
 }
 
 #[cfg(test)]

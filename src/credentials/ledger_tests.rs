@@ -1,6 +1,7 @@
 //! The table of the interface, section 2, event by event.
 
 use super::*;
+use crate::model::Secret;
 
 const CLIENT: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;

@@ -5,6 +5,7 @@
 pub mod file;
 pub mod grammar;
 pub mod handover;
+mod in_force;
 pub mod keeper;
 mod ledger;
 pub mod source;

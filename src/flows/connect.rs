@@ -141,7 +141,7 @@ impl Connector {
     /// # Errors
     /// [`Error::NotConfigured`], [`Error::Store`].
     pub async fn depart(&self, ticket: &TicketRow, browser: Option<Browser>, request: Request<'_>) -> Result<Departure, Error> {
-        let in_force = self.in_force()?;
+        let in_force = self.in_force().await?;
         let microsoft = self.settings.borrow().microsoft.clone();
         let destination = Destination {
             authority: microsoft.authority,
@@ -181,7 +181,7 @@ impl Connector {
             // We never send anybody to the admin-consent endpoint with a state of ours.
             Outcome::AdminConsent { .. } => return Err(CallbackError::Empty.into()),
         };
-        let in_force = self.in_force()?;
+        let in_force = self.in_force().await?;
         if in_force.client_id != pending.client_id || self.settings.borrow().microsoft.authority != pending.authority {
             return Err(Error::NotConfigured(Problem::new(
                 "credentials_exchanged",
@@ -223,10 +223,10 @@ impl Connector {
         })
     }
 
-    fn in_force(&self) -> Result<Arc<InForce>, Error> {
-        self.keeper.in_force().ok_or_else(|| {
-            let problem = self.keeper.status().problem.clone();
-            Error::NotConfigured(problem.unwrap_or_else(|| {
+    async fn in_force(&self) -> Result<Arc<InForce>, Error> {
+        let status = self.keeper.settled().await;
+        status.in_force.clone().ok_or_else(|| {
+            Error::NotConfigured(status.problem.clone().unwrap_or_else(|| {
                 Problem::new(
                     "credentials_missing",
                     "this OneDesk has no Microsoft credentials yet",

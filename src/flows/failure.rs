@@ -93,7 +93,9 @@ impl Error {
     /// The kind of answer.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Flow(super::Error::Store(_)) | Self::Store(_) | Self::Seal(_) | Self::NotConfigured(_) => ErrorKind::Unavailable,
+            Self::Flow(super::Error::Store(_) | super::Error::Unsealable) | Self::Store(_) | Self::Seal(_) | Self::NotConfigured(_) => {
+                ErrorKind::Unavailable
+            }
             Self::Flow(_) | Self::Callback(_) | Self::Issuer(_) => ErrorKind::BadRequest,
             Self::Refused { kind, .. } => *kind,
             Self::NotAllowed(_) => ErrorKind::Forbidden,
@@ -136,7 +138,7 @@ impl Error {
             Self::Issuer(_) => "issuer_mismatch",
             Self::IdToken(_) => "id_token_refused",
             Self::Provider(_) => "provider_unavailable",
-            Self::Seal(_) => "master_key",
+            Self::Flow(super::Error::Unsealable) | Self::Seal(_) => "master_key",
             Self::Flow(super::Error::Store(_)) | Self::Store(_) => "store",
             Self::NotConfigured(_) | Self::Refused { .. } | Self::Token(_) | Self::NotAllowed(_) => "connect",
         }
@@ -158,6 +160,9 @@ impl Hint for Error {
             Self::Issuer(_) => "open the link again; if this comes back, show this page to your administrator".to_owned(),
             Self::IdToken(_) => "try again; if this comes back, show this page to your administrator".to_owned(),
             Self::Provider(error) => error.hint().unwrap_or_default(),
+            Self::Flow(super::Error::Unsealable) => {
+                "an administrator of this host puts the master key back; onedeskctl status says which file, and then: systemctl restart onedeskd".to_owned()
+            }
             Self::Seal(_) => "restart the service: systemctl restart onedeskd; if this comes back, check the master key".to_owned(),
             Self::Flow(super::Error::Store(error)) | Self::Store(error) => {
                 error.hint().unwrap_or_else(|| "try again in a minute".to_owned())

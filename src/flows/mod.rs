@@ -116,6 +116,9 @@ pub enum Error {
     /// What was remembered cannot be read.
     #[error("what was remembered about this sign-in cannot be opened")]
     Unreadable,
+    /// What has to be remembered cannot be sealed: there is no master key.
+    #[error("nothing can be remembered about a sign-in, since the master key is missing")]
+    Unsealable,
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -188,7 +191,7 @@ impl Flows {
             nonce: crypto::random_token(32).expose().clone(),
         };
         let plain = Secret::new(serde_json::to_string(&pending).map_err(|_| Error::Unreadable)?);
-        let sealed = self.keyring.seal(&FlowRow::context(&hash), &plain).map_err(|_| Error::Unreadable)?;
+        let sealed = self.keyring.seal(&FlowRow::context(&hash), &plain).map_err(|_| Error::Unsealable)?;
         let row =
             FlowRow { state: hash, kind: ticket.kind, browser: browser.hash(), ticket: ticket.hash, sealed, expires_at: now + FLOW_LIFE };
         self.store.begin(row, now).await?;

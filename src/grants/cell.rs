@@ -163,12 +163,17 @@ impl Cell {
     /// Ends a wait, if it waits: what was waited for is back.
     pub fn stop_waiting(&self, now: Timestamp, applies: impl FnOnce(&GrantState) -> bool) -> bool {
         let mut inner = self.lock();
-        let applies = applies(&inner.state);
+        let applies = applies(&inner.state) && inner.next_try.is_none_or(|next_try| next_try > now);
         if applies {
             inner.failures = 0;
             inner.next_try = Some(now);
         }
         applies
+    }
+
+    /// Leaves the state as it is and tries again at `at`.
+    pub fn postpone(&self, at: Timestamp) {
+        self.lock().next_try = Some(at);
     }
 
     /// When it is to be refreshed without being asked for.

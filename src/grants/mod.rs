@@ -12,6 +12,7 @@ mod schedule;
 mod vault;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -127,6 +128,8 @@ pub struct Grants {
     permits: Arc<Semaphore>,
     scheduled_permits: Arc<Semaphore>,
     gate: CredentialsGate,
+    /// Whether a refresh ended for want of the provider since the last one that worked.
+    outage: AtomicBool,
 }
 
 impl Grants {
@@ -145,6 +148,7 @@ impl Grants {
             permits: Arc::new(Semaphore::new(IN_FLIGHT)),
             scheduled_permits: Arc::new(Semaphore::new(IN_FLIGHT_SCHEDULED)),
             gate: CredentialsGate::default(),
+            outage: AtomicBool::new(false),
             parts,
         };
         for row in engine.parts.store.all().await? {
@@ -244,9 +248,11 @@ impl Grants {
         let engine = Arc::clone(self);
         self.parts.tasks.spawn("refresh", async move {
             let _permit = scheduled;
-            // Lands also when the flight panics or is cancelled: the dropped sender tells those who wait.
-            let _landed = Landed { engine: &engine, cell: &cell };
+            // Lands also when the flight panics: the dropped sender tells those who wait.
+            let landing = Landed { engine: &engine, cell: &cell };
             let result = engine.attempt(&cell, audience).await;
+            // Before anybody hears of it: who then wants the other resource finds no flight in the way.
+            drop(landing);
             sender.send_replace(Some(result));
         });
     }

@@ -1,11 +1,14 @@
 //! One refresh, from the stored token to the stored token. Reads as the story it is; every decision stands in `policy`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::SignedDuration;
 
 use super::cell::Cell;
 use super::policy::{self, Aftermath};
 use super::{Failure, Grants, schedule};
-use crate::model::{Audience, GrantState, Secret};
+use crate::model::{Audience, GrantState, ReauthReason, Secret};
 use crate::oauth::token::{GrantRequest, TokenError, Tokens, Verdict};
 use crate::store::grants::{GrantRow, Rotation};
 use crate::store::leases::Fence;
@@ -14,6 +17,9 @@ use crate::store::{self};
 /// Attempts to get a rotated token onto the disk before the refresh is given up. Under Entra's rotation the token before it
 /// stays valid, so giving up loses nothing there.
 const WRITE_ATTEMPTS: u32 = 3;
+
+/// The wait after the database failed: long enough for a full disk to be seen to, short beside a token's life.
+const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why an attempt ended without tokens.
 enum Ended {
@@ -58,7 +64,7 @@ impl Grants {
     async fn refresh_stored(&self, cell: &Arc<Cell>, audience: Audience) -> Result<(), Ended> {
         let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
         let now = self.parts.clock.now();
-        let status = self.parts.keeper.status();
+        let status = self.parts.keeper.settled().await;
         let Some(credentials) = status.in_force.clone() else {
             return Err(Ended::Decided(policy::without_credentials(status.problem.clone(), now)));
         };
@@ -106,7 +112,8 @@ impl Grants {
             log::info!(ONEDESK_GRANT:% = cell.id; "a grant is healthy again");
         }
         self.gate.open();
-        if was_waiting {
+        // Once an outage, not once a grant: the first that gets through wakes all others.
+        if self.outage.swap(false, Ordering::Relaxed) {
             self.provider_is_back();
         }
         Ok(())
@@ -134,6 +141,9 @@ impl Grants {
         }
         let failures = cell.failed_once_more();
         let aftermath = policy::after_failure(&error, failures, self.parts.clock.now(), schedule::jitter(cell.id));
+        if matches!(error.verdict, Verdict::Unavailable { .. }) {
+            self.outage.store(true, Ordering::Relaxed);
+        }
         if error.verdict == Verdict::ClientRejected
             && let Some(in_force) = self.parts.keeper.in_force()
         {
@@ -157,7 +167,10 @@ impl Grants {
                     log::warn!(ONEDESK_GRANT:% = cell.id, reason = state.reason().unwrap_or_default(); "a grant waits");
                 }
             }
-            if let Err(error) = self.store_state(cell, &aftermath.state).await {
+            // That the key does not fit says nothing about the grant: with the right one it is as it was.
+            if aftermath.state.reason() != Some(ReauthReason::Unreadable.as_str())
+                && let Err(error) = self.store_state(cell, &aftermath.state).await
+            {
                 log::warn!(ONEDESK_GRANT:% = cell.id, error:% = error; "the state of a grant cannot be written");
             }
         }
@@ -176,7 +189,7 @@ impl Grants {
             return Failure::Gone;
         }
         log::error!(ONEDESK_GRANT:% = cell.id, error:% = error; "a refresh could not be written down, so its token is not handed out");
-        cell.stop_waiting(self.parts.clock.now() + jiff::SignedDuration::from_secs(30), |_| true);
+        cell.postpone(self.parts.clock.now() + AFTER_STORE_FAILURE);
         Failure::Store(error.to_string())
     }
 }

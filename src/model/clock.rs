@@ -31,11 +31,12 @@ impl Clock {
         Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
 
-    /// The time now.
+    /// The time now, in whole milliseconds.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp::now(),
+            // What is kept in memory is then what comes back from the database.
+            Source::System => Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_default(),
             Source::Manual(time) => *time.borrow(),
         }
     }

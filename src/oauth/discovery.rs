@@ -7,8 +7,7 @@ use super::endpoints::{Endpoints, Version};
 use super::id_token::Algorithm;
 use super::issuer::Issuer;
 use super::text::clean;
-use crate::model::TenantId;
-use crate::system::http::is_loopback;
+use crate::model::{TenantId, is_loopback};
 
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 

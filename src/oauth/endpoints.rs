@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::system::http::is_loopback;
+use crate::model::is_loopback;
 
 /// Login hosts of the Microsoft clouds with their aliases (Microsoft, "National clouds").
 const MICROSOFT_HOSTS: &[&str] = &[

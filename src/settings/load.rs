@@ -76,13 +76,6 @@ impl Settings {
     }
 }
 
-/// What a fuzzer calls: any bytes end in settings or in an error that can be shown.
-pub fn fuzz(bytes: &[u8]) {
-    if let Err(error) = Settings::parse_bytes(bytes, Path::new("onedeskd.toml")) {
-        let _ = error.to_string();
-    }
-}
-
 /// The keys that differ between `old` and `new` and apply only at a restart; the names are those of onedeskd.toml(5).
 pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let differs = [

@@ -20,8 +20,8 @@ use url::Url;
 
 use crate::model::Secret;
 
-pub use error::{Error, Fault};
-pub use load::{Loaded, fuzz, restart_needed};
+pub use error::Error;
+pub use load::{Loaded, restart_needed};
 
 /// Where the settings are unless somebody says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/onedesk/onedeskd.toml";

@@ -198,16 +198,6 @@ fn files_that_are_no_settings_are_refused_in_bounded_time() {
 }
 
 #[test]
-fn the_fuzz_seeds_end_in_settings_or_a_message() {
-    let mut seeds = 0;
-    for seed in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/seeds/settings")).unwrap() {
-        fuzz(&std::fs::read(seed.unwrap().path()).unwrap());
-        seeds += 1;
-    }
-    assert!(seeds >= 10);
-}
-
-#[test]
 fn a_restart_is_needed_exactly_for_the_keys_marked_so() {
     let other = parse(
         "public_url = \"https://x.example\"\n[listen]\nhttp = \"127.0.0.1:1\"\ngroup = \"g\"\nmetrics = \"\"\ntls_key = \"/k\"\ntls_certificate = \"/c\"\n\

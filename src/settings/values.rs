@@ -8,8 +8,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{Address, Cloud, PublicUrl};
-use crate::model::{Secret, ids::is_guid};
-use crate::system::http::is_loopback;
+use crate::model::{Secret, ids::is_guid, is_loopback};
 
 /// Why a text is no value of its key: a fragment that follows the key's name, and what to write.
 #[derive(Debug, PartialEq, Eq)]

@@ -19,8 +19,10 @@ mod newcomer;
 pub mod people;
 mod record;
 pub mod return_to;
+mod rules;
 mod sessions;
 mod sign_in;
+mod trial;
 mod wire;
 mod wishes;
 
@@ -48,7 +50,8 @@ pub use people::People;
 pub use record::Record;
 pub use return_to::ReturnTo;
 pub use sessions::{Current, Sessions};
-pub use sign_in::{Arrival, Beginning, Departure, SignedIn, Trial};
+pub use sign_in::{Arrival, Beginning, Departure, SignedIn};
+pub use trial::Trial;
 pub use wishes::Wishes;
 
 /// The OpenID Connect redirect URI.

@@ -138,7 +138,7 @@ impl Record {
     /// word of the token endpoint is worth what its certificate is.
     pub fn accepts_unsigned(&self, settings: &Settings) -> bool {
         let Some(endpoints) = self.endpoints.as_ref().filter(|endpoints| endpoints.version == Version::V1) else { return false };
-        let is_local = crate::system::http::is_loopback(&endpoints.token);
+        let is_local = crate::model::is_loopback(&endpoints.token);
         self.details.unsigned_v1.unwrap_or(settings.microsoft.ca_file.is_none() || is_local)
     }
 

@@ -12,11 +12,11 @@ use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{NoProxy, Proxy, RequestBuilder};
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::trust::{self, Distrust};
-use crate::model::{Hint, RequestId, Secret};
+use crate::model::{Hint, RequestId, Secret, is_loopback};
 
 #[cfg(test)]
 mod tests;
@@ -276,16 +276,6 @@ impl Hint for Error {
             Self::Connect { .. } => Some("check name resolution, firewall and microsoft.proxy of this host".to_owned()),
             Self::Timeout { .. } | Self::Broken { .. } | Self::TooLarge { .. } => None,
         }
-    }
-}
-
-/// Whether `url` names this very machine: `localhost`, 127.0.0.0/8 or ::1, literally; nothing is resolved.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -235,7 +235,9 @@ fn bind_unix(path: &Path, access: Access<'_>) -> Result<UnixListener, Error> {
     // The umask (0077) keeps everybody else out until the mode below says who may come in.
     let listener = UnixListener::bind(path).map_err(|error| judged(error, &address))?;
     let mode = if access == Access::Everybody { 0o666 } else { 0o660 };
-    chown(path, None, group)
+    // Without a group there is nothing to change: the unit's sandbox forbids even an empty chown.
+    let grouped = group.map_or(Ok(()), |group| chown(path, None, Some(group)));
+    grouped
         .map_err(io::Error::from)
         .and_then(|()| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)))
         .map_err(|error| judged(error, &address))?;

@@ -1,6 +1,17 @@
 //! The programs as their users run them, with fakes that speak the real protocols and assert what they hear.
 
+mod api;
+mod bad_input;
+mod canary;
+mod crashes;
+mod credentials;
 mod ctl;
+mod directory;
 mod harness;
-mod snippets;
+mod independent;
+mod mailbox;
+mod process;
+mod refusals;
+mod settings;
 mod sso;
+mod tokens;

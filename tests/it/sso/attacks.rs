@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::browser::{Browser, parameter};
 use super::logout::forbids_frames;
 use super::stage::{Stage, assert_refused, assert_signed_in};
-use crate::harness::browser::{Browser, parameter};
 
 /// Composed from the published ways to leave an origin, one a line.
 const PAYLOADS: &str = include_str!("../../fixtures/open_redirects.txt");

@@ -1,6 +1,7 @@
 //! [`Browser`]: a cookie jar that walks through redirects and forms as browsers do, one step at a time.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use url::Url;
 
@@ -95,6 +96,21 @@ impl Browser {
         panic!("a redirect loop at {at}");
     }
 
+    /// The same through pages that do nothing but post a form by themselves.
+    pub fn follow_forms(&mut self, url: &str) -> (Response, Url) {
+        let (page, at) = self.follow(url);
+        let text = page.text();
+        if !text.contains("onload") && !text.contains("form_post") || attributes(&text, "action").is_empty() {
+            return (page, at);
+        }
+        let callback = posted(&text);
+        let response = self.call_back(&callback);
+        match response.header("location") {
+            Some(location) => self.follow_forms(callback.url.join(location).unwrap().as_str()),
+            None => (response, callback.url),
+        }
+    }
+
     /// Signs in at the provider as `person`, and brings back what it says.
     pub fn at_provider(&mut self, authorize: &str, person: &str) -> Callback {
         let mut url = Url::parse(authorize).unwrap_or_else(|_| panic!("no URL of a provider: {authorize}"));
@@ -103,10 +119,7 @@ impl Browser {
         if response.status != 200 {
             return Callback { url: Url::parse(response.location()).unwrap(), form: None };
         }
-        let page = response.text();
-        let action = attributes(&page, "action").pop().unwrap_or_default();
-        let form = attributes(&page, "name").into_iter().zip(attributes(&page, "value")).collect();
-        Callback { url: Url::parse(&action).unwrap(), form: Some(form) }
+        posted(&response.text())
     }
 
     /// Brings an answer of the provider to us: the form comes from another site.
@@ -137,12 +150,6 @@ impl Browser {
         self.cookies.retain(|(_, name), _| !name.contains(part));
     }
 
-    /// Takes another browser's cookies whose name contains `part`.
-    pub fn steal(&mut self, other: &Self, part: &str) {
-        let stolen = other.cookies.iter().filter(|((_, name), _)| name.contains(part));
-        self.cookies.extend(stolen.map(|(key, cookie)| (key.clone(), cookie.clone())));
-    }
-
     /// The `Cookie` header for a host.
     pub fn cookie_header(&self, host: &str) -> String {
         self.sent(host, false)
@@ -156,6 +163,7 @@ impl Browser {
     fn send(&mut self, method: &str, url: &str, body: Option<&str>, across_sites: bool) -> Response {
         let url = Url::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
         let (host, port) = (url.host_str().unwrap().to_owned(), url.port_or_known_default().unwrap());
+        let address: Ipv4Addr = host.parse().unwrap_or(Ipv4Addr::LOCALHOST);
         let cookies = self.sent(&host, across_sites);
         let mut headers: Vec<(&str, &str)> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if !cookies.is_empty() {
@@ -172,8 +180,7 @@ impl Browser {
         }
         let target = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
         let (body, authority) = (body.unwrap_or_default().as_bytes(), format!("{host}:{port}"));
-        let response =
-            Request { method, target: &target, host: &authority, headers: &headers, body }.over_tcp(&format!("127.0.0.1:{port}"));
+        let response = Request { method, target: &target, host: &authority, headers: &headers, body }.over_tcp((address, port).into());
         for (_, value) in response.headers.iter().filter(|(name, _)| name == "set-cookie") {
             self.keep(&host, value);
         }
@@ -192,6 +199,13 @@ impl Browser {
             self.cookies.insert(key, Cookie { value: value.to_owned(), crosses_sites });
         }
     }
+}
+
+/// The form that a page posts by itself.
+fn posted(page: &str) -> Callback {
+    let action = attributes(page, "action").pop().unwrap_or_default();
+    let form = attributes(page, "name").into_iter().zip(attributes(page, "value")).collect();
+    Callback { url: Url::parse(&action).unwrap_or_else(|error| panic!("{action}: {error}: {page}")), form: Some(form) }
 }
 
 /// The values of the attribute `name` in a page, unescaped.

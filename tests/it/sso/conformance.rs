@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use op_sim::Endpoint;
 use serde_json::json;
 
+use super::browser::Browser;
+use super::http::Response;
 use super::logout;
 use super::modules::{Expect, Module, plans};
 use super::stage::{Record, Stage, merge};
-use crate::harness::browser::Browser;
-use crate::harness::http::Response;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/conformance.md");
 
@@ -78,7 +78,7 @@ fn every_module_ends_as_the_table_says() {
 
 #[test]
 fn every_duty_has_a_test_of_that_name() {
-    let sources = [include_str!("attacks.rs"), include_str!("conformance.rs"), include_str!("journeys.rs"), include_str!("../snippets.rs")];
+    let sources = [include_str!("attacks.rs"), include_str!("conformance.rs"), include_str!("journeys.rs"), include_str!("snippets.rs")];
     for (duty, test) in DUTIES {
         assert!(sources.iter().any(|source| source.contains(&format!("fn {test}("))), "{duty}: there is no test {test}");
     }

@@ -3,8 +3,8 @@
 use op_sim::{Algorithm, Client, Edit, Endpoint, Entra, Script, Signature, Token};
 use serde_json::{Value, json};
 
+use super::browser::Browser;
 use super::stage::{Record, Stage, assert_refused, assert_signed_in};
-use crate::harness::browser::Browser;
 
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const OTHER: &str = "22222222-2222-3333-4444-555555555555";
@@ -20,7 +20,7 @@ fn v1(stage: &Stage, alias: &str) -> Value {
     json!({"authorization_uri": format!("{base}/authorize"), "token_url": format!("{base}/token")})
 }
 
-fn sign_in(stage: &Stage, record: &Record) -> (Browser, crate::harness::http::Response) {
+fn sign_in(stage: &Stage, record: &Record) -> (Browser, super::http::Response) {
     let mut browser = Browser::new();
     let response = browser.sign_in(record.url("main"), "ann");
     assert!(stage.op.violations(&record.alias).is_empty(), "{:?}", stage.op.violations(&record.alias));

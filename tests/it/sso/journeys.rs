@@ -3,8 +3,8 @@
 use op_sim::{Endpoint, Fault, Script};
 use serde_json::{Value, json};
 
+use super::browser::{Browser, parameter};
 use super::stage::{Stage, assert_refused, assert_signed_in};
-use crate::harness::browser::{Browser, parameter};
 
 #[test]
 fn fifty_tabs_sign_in_at_once_and_finish_in_any_order() {

@@ -3,9 +3,9 @@
 use op_sim::{Algorithm, Client, Edit, Script, Token};
 use serde_json::json;
 
+use super::browser::{Browser, attributes, parameter};
+use super::http::{Request, Response};
 use super::stage::{Record, Stage};
-use crate::harness::browser::{Browser, attributes, parameter};
-use crate::harness::http::{Request, Response};
 
 /// A row of the table.
 pub struct Row {
@@ -226,10 +226,10 @@ fn signing_out_is_no_link_that_others_can_make_a_browser_follow() {
     let record = logout_record(&stage, "csrf", Vec::new());
     let (mut browser, _) = signed_in(&stage, &record, "ann").unwrap();
     assert_eq!(browser.get(&stage.daemon.url("/sso/logout")).status, 405);
-    let cookies = browser.cookie_header("localhost");
+    let cookies = browser.cookie_header(&stage.daemon.address().ip().to_string());
     let headers = [("Cookie", cookies.as_str()), ("Origin", "https://evil.example.test"), ("Sec-Fetch-Site", "cross-site")];
     let request = Request { method: "POST", target: "/sso/logout", host: "localhost", headers: &headers, body: b"" };
-    let response = request.over_tcp(&stage.daemon.address());
+    let response = request.over_tcp(stage.daemon.address());
     assert!(response.status >= 400, "{response}");
     assert!(stage.is_signed_in(&mut browser, "main"));
 }

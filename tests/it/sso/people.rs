@@ -6,8 +6,8 @@ use op_sim::Script;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::browser::Browser;
 use super::stage::{Record, Stage, assert_refused, assert_signed_in};
-use crate::harness::browser::Browser;
 
 fn person(stage: &Stage, record: &Record, sub: &str, claims: Value) {
     let claims: Map<String, Value> = serde_json::from_value(claims).unwrap();

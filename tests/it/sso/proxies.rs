@@ -6,10 +6,10 @@ use std::net::TcpListener;
 use op_sim::Script;
 use serde_json::json;
 
+use super::browser::Browser;
+use super::host::free_port;
+use super::servers::Server;
 use super::stage::Stage;
-use crate::harness::browser::Browser;
-use crate::harness::daemon::free_port;
-use crate::harness::servers::Server;
 
 /// An app that tells the head of each request back; the address.
 fn app() -> String {
@@ -33,7 +33,7 @@ fn behind_a_real_web_server_a_page_leads_through_the_sign_in_back_to_itself() {
         let port = free_port();
         let stage = Stage::behind(port);
         stage.record("front", Script::default());
-        let Some(_server) = start(port, &stage.daemon.address(), &app()) else { continue };
+        let Some(_server) = start(port, &stage.daemon.address().to_string(), &app()) else { continue };
         let page = stage.daemon.url("/tickets/7?view=all");
         let mut browser = Browser::new();
         let (response, at) = browser.follow(&page);

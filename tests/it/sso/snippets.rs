@@ -2,11 +2,11 @@
 //! tells what it was sent.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-use crate::harness::daemon::free_port;
-use crate::harness::http::{Request, Response};
-use crate::harness::servers::Server;
+use super::host::free_port;
+use super::http::{Request, Response};
+use super::servers::Server;
 
 type Start = fn(u16, &str, &str) -> Option<Server>;
 
@@ -66,8 +66,8 @@ fn app(head: &str) -> String {
 }
 
 fn ask(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
-    let address = format!("127.0.0.1:{}", server.port());
-    Request { method, target, host: "localhost", headers, body: b"" }.over_tcp(&address)
+    let address = (Ipv4Addr::LOCALHOST, server.port()).into();
+    Request { method, target, host: "localhost", headers, body: b"" }.over_tcp(address)
 }
 
 /// Runs `test` with each server that is installed.

@@ -3,14 +3,14 @@
 use op_sim::{OpSim, Script};
 use serde_json::{Value, json};
 
-use crate::harness::browser::Browser;
-use crate::harness::daemon::Daemon;
-use crate::harness::http::Response;
+use super::browser::Browser;
+use super::host::Host;
+use super::http::Response;
 
 /// A daemon and a provider.
 pub struct Stage {
     pub op: OpSim,
-    pub daemon: Daemon,
+    pub daemon: Host,
 }
 
 /// A client record.
@@ -34,24 +34,19 @@ impl Record {
 impl Stage {
     /// Both switches on.
     pub fn new() -> Self {
-        Self::with("")
-    }
-
-    /// The same with further settings.
-    pub fn with(settings: &str) -> Self {
         let op = OpSim::start();
-        let daemon = Daemon::start(op.origin(), settings);
+        let daemon = Host::start(op.origin(), None);
         Self::of(op, daemon)
     }
 
-    /// Behind a web server at `port`.
+    /// Behind a web server at `port` of localhost.
     pub fn behind(port: u16) -> Self {
         let op = OpSim::start();
-        let daemon = Daemon::start_behind(Some(port), op.origin(), "");
+        let daemon = Host::start(op.origin(), Some(format!("http://localhost:{port}")));
         Self::of(op, daemon)
     }
 
-    fn of(op: OpSim, daemon: Daemon) -> Self {
+    fn of(op: OpSim, daemon: Host) -> Self {
         daemon.api("PATCH", "/v1/sso", &json!({"users_enabled": true, "customers_enabled": true}));
         Self { op, daemon }
     }

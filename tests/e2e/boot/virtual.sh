@@ -1,0 +1,48 @@
+#!/bin/bash
+# In a virtual machine: what only a kernel of one's own enforces. SELinux begins permissive; a denial is a failed step,
+# and then the same is done enforcing.
+# shellcheck source=lib.sh
+source /srv/onedesk/lib.sh
+
+limit() { cat "/sys/fs/cgroup/system.slice/$1.service/$2"; }
+domain() { tr -d '\0' <"/proc/$(main_pid "$1")/attr/current"; }
+denials() { dmesg | grep 'avc: *denied' | grep -E 'onedesk'; }
+relabel() { restorecon -R /etc/onedesk /var/lib/onedesk /run/onedesk /usr/sbin/onedeskd /usr/libexec/onedesk /root/.OneDesk; }
+configured() {
+    sed -i "s|^#public_url = .*|public_url = \"$PUBLIC\"|
+        s|^#authority = .*|authority = \"$(simulator authority)\"|
+        s|^#graph = .*|graph = \"$(simulator graph)\"|
+        s|^#tenant = .*|tenant = \"$(simulator tenant)\"|" "$SETTINGS"
+    write_credentials "$(simulator client_id)" "$(simulator client_secret)"
+    relabel
+}
+
+serve_repositories
+start_simulator
+rpm --install --nosignature $SERVED/guest-base.rpm
+use_repository release-1
+step 'the packages install' manual_install
+step 'they are set up' configured
+step 'the daemon starts' systemctl start onedeskd
+step 'it becomes ready' within 60 state_is ready
+step 'the daemon runs in its own domain' eval 'domain onedeskd | grep -q onedeskd_t'
+step 'the helper runs in its own domain' eval 'domain onedesk-credentials | grep -q onedesk_credentials_t'
+step 'the daemon may have 512 MiB' test "$(limit onedeskd memory.max)" = 536870912
+step 'the daemon may have 512 tasks' test "$(limit onedeskd pids.max)" = 512
+step 'the helper may have 32 MiB' test "$(limit onedesk-credentials memory.max)" = 33554432
+step 'the helper may have 16 tasks' test "$(limit onedesk-credentials pids.max)" = 16
+echo "figure: memory in use: daemon $(limit onedeskd memory.current), helper $(limit onedesk-credentials memory.current) bytes"
+write_credentials "$(simulator client_id)" 'AnotherSecret~That.Nobody-Knows00000000'
+relabel
+step 'a refused secret is seen' within 60 state_is stale
+write_credentials "$(simulator client_id)" "$(simulator client_secret)"
+relabel
+step 'the good one too' within 60 state_is ready
+step 'a stop and a start work' eval 'systemctl restart onedeskd && within 60 state_is ready'
+step 'nothing was denied' refute denials
+
+step 'SELinux enforces' eval 'setenforce 1 && [ "$(getenforce)" = Enforcing ]'
+step 'a restart under it works' eval 'systemctl restart onedeskd && within 60 state_is ready'
+step 'the network process cannot read the secret by its label either' refute runcon -t onedeskd_t cat /root/.OneDesk
+setenforce 0
+finish
