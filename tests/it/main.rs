@@ -17,4 +17,5 @@ mod mailbox;
 mod process;
 mod refusals;
 mod settings;
+mod sso;
 mod tokens;
