@@ -11,6 +11,7 @@ mod grants;
 mod leases;
 mod reseal;
 mod schema;
+mod sso;
 #[cfg(test)]
 pub mod tests;
 mod writer;
@@ -90,11 +91,18 @@ impl Sqlite {
             flows: engine.clone(),
             audit: engine.clone(),
             leases: engine.clone(),
+            sso: crate::store::sso::Sso {
+                records: engine.clone(),
+                people: engine.clone(),
+                sessions: engine.clone(),
+                transit: engine.clone(),
+            },
         };
         Ok(Opened { store, database: Self { path: path.to_owned(), engine, closed }, migrated })
     }
 
     /// Closes the database once every [`Store`] is dropped and every write that was queued is done. Another process can have it then.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the daemon lets go of its database by ending; tests open it again"))]
     pub async fn close(self) {
         let Self { engine, closed, .. } = self;
         engine.readers.close().await;
