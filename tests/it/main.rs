@@ -3,6 +3,7 @@
 mod api;
 mod bad_input;
 mod canary;
+mod changes;
 mod crashes;
 mod credentials;
 mod ctl;
