@@ -1,5 +1,4 @@
 //! The real `onedeskctl` against a daemon that asserts what it hears: one connection, one request, one scripted answer.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixListener;
