@@ -1,10 +1,6 @@
 //! The programs as their users run them, with fakes that speak the real protocols and assert what they hear.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stdout, reason = "a failed test shows the daemon's last words")]
-#![expect(clippy::disallowed_methods, reason = "a test stands outside the programs, whose clock it compares with its own")]
-#![expect(clippy::type_complexity, reason = "tables of cases")]
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test ends where something unexpected happens, and says so")]
 
 mod api;
 mod bad_input;
@@ -21,3 +17,4 @@ mod process;
 mod refusals;
 mod settings;
 mod tokens;
+mod two_processes;
