@@ -42,6 +42,7 @@ mod mailboxes;
 mod model;
 mod oauth;
 mod settings;
+mod sso;
 mod store;
 mod system;
 mod web;

@@ -23,12 +23,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["model", "store"]),
     ("grants", &["model", "system", "crypto", "credentials", "store", "oauth"]),
     ("flows", &["model", "settings", "crypto", "credentials", "store", "oauth", "grants"]),
+    ("sso", &["model", "settings", "system", "crypto", "store", "oauth", "audit", "flows"]),
     ("mailboxes", &["model", "system", "store", "oauth", "audit", "grants", "flows"]),
     ("directory", &["model", "store", "oauth", "audit", "grants", "flows"]),
-    ("health", &["model", "settings", "system", "credentials", "store", "oauth", "mailboxes", "directory"]),
+    ("health", &["model", "settings", "system", "credentials", "store", "oauth", "sso", "mailboxes", "directory"]),
     // doors
-    ("web", &["model", "settings", "system", "crypto", "oauth", "audit", "flows", "mailboxes", "directory", "health"]),
-    ("local_api", &["model", "settings", "system", "store", "oauth", "audit", "flows", "mailboxes", "directory", "health"]),
+    ("web", &["model", "settings", "system", "crypto", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
+    ("local_api", &["model", "settings", "system", "store", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
     // programs
     (
         "daemon",
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audit",
             "grants",
             "flows",
+            "sso",
             "mailboxes",
             "directory",
             "health",

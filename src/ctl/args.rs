@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::failure::Failure;
 
+mod sso;
+
+pub use sso::{Audience, Decision, Kind, People, Record, Sso};
+
 /// Where the daemon listens unless the settings say otherwise.
 const SOCKET: &str = "/run/onedesk/api.sock";
 
@@ -103,7 +107,7 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
-    /// Make a one-time link to the administration pages (not in this version)
+    /// Make a one-time link to the administration pages
     AdminLink,
     /// Collect what support needs, without secrets (not in this version)
     SupportBundle {
@@ -117,15 +121,22 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "steps")]
         format: Registration,
     },
-    /// Single sign-on (not in this version)
+    /// Single sign-on: switches and client records
     #[command(subcommand)]
     Sso(Sso),
-    /// People who sign in (not in this version)
+    /// People who sign in, and sign-ins that wait for a decision
     #[command(subcommand)]
     People(People),
     /// The database: condition, backup, restore, new master key
     #[command(subcommand)]
     Db(Db),
+    /// Answer httpd's questions who a browser is (a program for RewriteMap, not for people)
+    #[command(hide = true)]
+    Gate {
+        /// Where the daemon serves the web: http://ADDRESS:PORT or unix:PATH
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8380")]
+        door: String,
+    },
     /// Print a completion script
     #[command(hide = true)]
     Completions {
@@ -224,113 +235,6 @@ pub enum Registration {
     Azcli,
     Powershell,
     Manifest,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Audience {
-    Users,
-    Customers,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Sso {
-    /// Show the two switches (not in this version)
-    Status,
-    /// Switch sign-on on (not in this version)
-    Enable {
-        #[arg(value_enum)]
-        audience: Audience,
-    },
-    /// Switch sign-on off (not in this version)
-    Disable {
-        #[arg(value_enum)]
-        audience: Audience,
-    },
-    /// List the client records (not in this version)
-    List,
-    /// Show a client record (not in this version)
-    Show { id: String },
-    /// Add a client record (not in this version)
-    Add(Box<Record>),
-    /// Change a client record (not in this version)
-    Set {
-        id: String,
-        #[command(flatten)]
-        record: Box<Record>,
-        #[arg(long, value_name = "true|false")]
-        enabled: Option<bool>,
-        #[arg(long)]
-        confirm: bool,
-    },
-    /// Remove a client record (not in this version)
-    Remove { id: String },
-    /// Show the URLs to hand out (not in this version)
-    Urls { id: String },
-    /// Move a v1 record to v2 (not in this version)
-    Upgrade { id: String },
-}
-
-/// A client record's values.
-#[derive(Debug, Args)]
-pub struct Record {
-    #[arg(long, value_name = "N")]
-    pub name: Option<String>,
-    #[arg(long, value_enum)]
-    pub audience: Option<Audience>,
-    #[arg(long, value_name = "U")]
-    pub authorization_uri: Option<String>,
-    #[arg(long, value_name = "U")]
-    pub token_url: Option<String>,
-    #[arg(long, value_name = "ID")]
-    pub client_id: Option<String>,
-    /// A file, or - for standard input
-    #[arg(long, value_name = "F")]
-    pub client_secret_file: Option<PathBuf>,
-    #[arg(long, value_name = "U")]
-    pub issuer: Option<String>,
-    #[arg(long, value_name = "U")]
-    pub jwks_uri: Option<String>,
-    #[arg(long, value_name = "S")]
-    pub scope: Vec<String>,
-    #[arg(long, value_name = "T")]
-    pub allowed_tenant: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum People {
-    /// List people (not in this version)
-    List { query: Option<String> },
-    /// Add a person (not in this version)
-    Add {
-        #[arg(long, value_enum)]
-        kind: Kind,
-        #[arg(long, value_name = "E")]
-        email: String,
-        #[arg(long, value_name = "N")]
-        name: Option<String>,
-    },
-    /// Remove a person (not in this version)
-    Remove { id: String },
-    /// List sign-ins that wait for a decision (not in this version)
-    Conflicts,
-    /// Decide about one of them (not in this version)
-    Resolve {
-        id: String,
-        #[arg(value_enum)]
-        decision: Decision,
-    },
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Kind {
-    User,
-    Customer,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Decision {
-    Approve,
-    Deny,
 }
 
 #[derive(Debug, Subcommand)]

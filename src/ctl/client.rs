@@ -67,6 +67,18 @@ impl Client {
         self.understand(self.call(Method::POST, path, body.into()).await?)
     }
 
+    /// Asks for something to be changed; errors as [`Client::get`].
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Answer<T>, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::found(format!("the request cannot be written: {error}")))?;
+        self.understand(self.call(Method::PATCH, path, body.into()).await?)
+    }
+
+    /// Tells the daemon something that it answers with nothing; errors as [`Client::get`].
+    pub async fn tell(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::found(format!("the request cannot be written: {error}")))?;
+        self.call(Method::POST, path, body.into()).await.map(|_| ())
+    }
+
     /// Asks for something to be removed; errors as [`Client::get`].
     pub async fn delete(&self, path: &str) -> Result<(), Failure> {
         self.call(Method::DELETE, path, Bytes::new()).await.map(|_| ())

@@ -11,11 +11,8 @@ pub fn refusal(command: &Command) -> Option<Failure> {
             "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk and public_url into /etc/onedesk/onedeskd.toml, then: onedeskctl status",
         ),
         Command::Check { .. } => ("check", "run: onedeskd --check-config; onedeskctl status"),
-        Command::AdminLink => ("admin-link", "administer this host with onedeskctl"),
         Command::SupportBundle { .. } => ("support-bundle", "send the output of: onedeskctl status; journalctl -u onedeskd --since today"),
         Command::AppRegistration { .. } => ("app-registration", "follow the section ENTRA of onedesk-credentials(5)"),
-        Command::Sso(_) => ("sso", "keep the sign-in that you have until OneDesk is updated"),
-        Command::People(_) => ("people", "keep the sign-in that you have until OneDesk is updated"),
         Command::Mailbox(Mailbox::Test { .. }) => ("mailbox test", "try a token in your mail program: onedeskctl mailbox token ADDRESS"),
         Command::Mailbox(Mailbox::AppPassword(_)) => {
             ("mailbox app-password", "let the mail program sign in with XOAUTH2: onedeskctl mailbox token ADDRESS --json")
@@ -28,9 +25,13 @@ pub fn refusal(command: &Command) -> Option<Failure> {
             ("holding changes back", "nothing waits for a decision: this version does not synchronise")
         }
         Command::Status
+        | Command::AdminLink
+        | Command::Sso(_)
+        | Command::People(_)
         | Command::Audit { .. }
         | Command::Db(_)
         | Command::Explain { .. }
+        | Command::Gate { .. }
         | Command::Completions { .. }
         | Command::Mailbox(Mailbox::List | Mailbox::Connect { .. } | Mailbox::Token { .. } | Mailbox::Remove { .. })
         | Command::Directory(Directory::Connect | Directory::Status | Directory::Disconnect { .. }) => return None,

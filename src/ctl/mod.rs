@@ -2,6 +2,7 @@
 //!
 //! One file per command family; [`output`] is the only one that prints, [`client`] the only one that talks to the daemon.
 
+mod admin_link;
 mod args;
 mod audit;
 mod client;
@@ -9,10 +10,13 @@ mod db;
 mod directory;
 mod explain;
 mod failure;
+mod gate;
 mod later;
 mod mailbox;
 mod offline;
 mod output;
+mod people;
+mod sso;
 mod status;
 
 use std::path::PathBuf;
@@ -52,6 +56,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     match cli.command {
         Command::Explain { what } => explain::run(what, output),
+        Command::Gate { door } => gate::run(&door, output),
         Command::Completions { shell } => output.raw(&completions(shell)),
         command => {
             let context = Context { client: Client::new(cli.global.socket()?), output, config: cli.global.config.clone() };
@@ -68,6 +73,9 @@ async fn ask(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Audit { limit } => audit::run(context, limit).await,
         Command::Mailbox(command) => mailbox::run(context, command).await,
         Command::Directory(command) => directory::run(context, command).await,
+        Command::Sso(command) => sso::run(context, command).await,
+        Command::People(command) => people::run(context, command).await,
+        Command::AdminLink => admin_link::run(context).await,
         Command::Db(command) => db::run(context, command).await,
         other => Err(later::refusal(&other).unwrap_or_else(Failure::said)),
     }

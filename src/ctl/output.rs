@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::failure::Failure;
+use crate::model::Secret;
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +146,29 @@ impl Output {
         Err(Failure::found("nothing was changed"))
     }
 
+    /// Asks for a secret at the terminal, without showing what is typed.
+    ///
+    /// # Errors
+    /// When the terminal cannot be silenced or read.
+    pub fn ask_hidden(&self, question: &str) -> Result<Secret<String>, Failure> {
+        use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+        let failed = |error: &dyn std::fmt::Display| Failure::found(format!("the terminal cannot be used: {error}"));
+        let stdin = io::stdin();
+        let shown = tcgetattr(&stdin).map_err(|error| failed(&error))?;
+        let mut hidden = shown.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(&stdin, SetArg::TCSAFLUSH, &hidden).map_err(|error| failed(&error))?;
+        self.aside(&clean(question));
+        let mut answer = String::new();
+        let read = stdin.read_line(&mut answer);
+        // Whatever came, the terminal shows what is typed from now on.
+        let restored = tcsetattr(&stdin, SetArg::TCSAFLUSH, &shown);
+        self.aside("\n");
+        read.map_err(|error| failed(&error))?;
+        restored.map_err(|error| failed(&error))?;
+        Ok(Secret::new(answer.trim().to_owned()))
+    }
+
     /// Says how it ended.
     pub fn failure(&self, failure: &Failure) -> ExitCode {
         if let Some(document) = failure.document.as_ref().filter(|_| self.json) {
@@ -165,6 +189,15 @@ impl Output {
         // Nowhere to say that standard error is closed.
         let _ = io::stderr().write_all(text.as_bytes());
     }
+}
+
+/// Prints what was put together here, where one answer of the daemon is not the whole of it.
+///
+/// # Errors
+/// As [`Output::json`].
+pub fn in_json(output: &Output, value: &impl serde::Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_vec(value).map_err(|error| Failure::found(format!("the answer cannot be written: {error}")))?;
+    output.json(&json)
 }
 
 /// Prints what the command line's parser has to say: help and version (0) or wrong usage (2).

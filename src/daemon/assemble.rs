@@ -30,7 +30,7 @@ use crate::system::listen::{self, Access, Listeners};
 use crate::system::metrics::Metrics;
 use crate::system::tls::{self, Certificate};
 use crate::system::watchdog::Pulse;
-use crate::{audit, directory, local_api, mailboxes, web};
+use crate::{audit, directory, local_api, mailboxes, sso, web};
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -114,13 +114,22 @@ pub async fn assemble(
     let (settings_sender, settings_now) = watch::channel(Arc::new(settings));
     let (notes_sender, notes_now) = watch::channel(notes);
     let settings = settings_now.borrow().clone();
-    let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now, clock.clone()));
+    let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now.clone(), clock.clone()));
     let probe =
         Arc::new(CredentialProbe { microsoft: Arc::clone(&microsoft), settings: settings_now.clone(), grants: Arc::clone(&store.grants) });
     let observations = source::observe(settings_now.clone(), |settings| Origin::from_settings(settings.credentials_file.as_deref()), tasks);
     let keeper = Keeper::spawn(observations, probe, clock.clone(), tasks, metrics.clone());
 
     let audit = Arc::new(audit::Service::new(Arc::clone(&store.audit), clock.clone()));
+    let sso = sso::Service::load(sso::Parts {
+        store: store.sso.clone(),
+        keyring: Arc::clone(&keyring),
+        http: http_now,
+        settings: settings_now.clone(),
+        audit: Arc::clone(&audit),
+        clock: clock.clone(),
+    });
+    let sso = Arc::new(sso.await?);
     let flows = Flows::new(Arc::clone(&store.flows), keyring, clock.clone());
     let connector = Arc::new(Connector::new(flows, Arc::clone(&microsoft), keeper.clone(), settings_now.clone()));
     let (fence_sender, fence) = watch::channel(None);
@@ -165,6 +174,7 @@ pub async fn assemble(
         keeper: keeper.clone(),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
         settings: settings_now.clone(),
         notes: notes_now,
         key_problem,
@@ -175,6 +185,7 @@ pub async fn assemble(
     let services = web::Services {
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
         reporter: Arc::clone(&reporter),
         settings: settings_now.clone(),
         metrics,
@@ -185,9 +196,11 @@ pub async fn assemble(
         database: Arc::new(opened.database),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
         audit: Arc::clone(&audit),
         health: Arc::clone(&reporter),
         settings: settings_now,
+        clock: clock.clone(),
     };
     let certificate = settings.listen.tls.as_ref().map(Certificate::load).transpose()?;
     let pulses = open_doors(&settings, inherited, life, services, api, certificate.as_ref())?;
@@ -196,6 +209,7 @@ pub async fn assemble(
         keeper,
         mailboxes,
         directory,
+        sso,
         connector,
         audit,
         reporter,
@@ -252,7 +266,7 @@ fn open_doors(
 
     let tls = certificate.map(Certificate::acceptor).transpose()?;
     let listener = listeners.open("http", &settings.listen.http, group)?;
-    let service = web::router(services.clone());
+    let service = web::entrance(services.clone());
     pulses.push(accept::serve(life.tasks(), Door { name: "http", listener, tls, bounds: WEB, patience, service }));
 
     if let Some(address) = &settings.listen.metrics {

@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::leases::Fence;
 use crate::system::notify::Notifier;
 use crate::system::tasks::Tasks;
-use crate::{audit, directory, mailboxes};
+use crate::{audit, directory, mailboxes, sso};
 
 /// The lease on refreshing: who holds it may use refresh tokens.
 const LEASE: &str = "refresh";
@@ -26,6 +26,8 @@ const LEASE_LIFE: Duration = Duration::from_secs(30);
 const LEASE_RENEWAL: SignedDuration = SignedDuration::from_secs(10);
 /// How often what ran out is removed.
 const SWEEP: SignedDuration = SignedDuration::from_hours(1);
+/// How often single sign-on writes when sessions were used and removes those that ended.
+const TEND: SignedDuration = SignedDuration::from_mins(1);
 /// How long grants of a client id that was replaced are kept.
 const LEFT_BEHIND: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How long the audit log is kept: two yearly reviews.
@@ -44,6 +46,8 @@ pub struct Jobs {
     pub mailboxes: Arc<mailboxes::Service>,
     /// Directories.
     pub directory: Arc<directory::Service>,
+    /// Single sign-on.
+    pub sso: Arc<sso::Service>,
     /// Tickets and flows.
     pub connector: Arc<Connector>,
     /// The audit log.
@@ -79,6 +83,14 @@ pub fn spawn(jobs: &Jobs, tasks: &Tasks, notifier: &Notifier) {
         }
     };
     tasks.spawn("sweep", sweep);
+    let tend = {
+        let (jobs, stop) = (jobs.clone(), stop.clone());
+        async move {
+            let _ = stop.run_until_cancelled(jobs.tend_sso()).await;
+            jobs.sso.wind_up().await;
+        }
+    };
+    tasks.spawn("sso", tend);
     let credentials = {
         let (jobs, stop) = (jobs.clone(), stop.clone());
         async move {
@@ -145,6 +157,13 @@ impl Jobs {
                 log::warn!(error:% = error; "old lines of the audit log cannot be removed");
             }
             self.clock.wait_until(now + SWEEP).await;
+        }
+    }
+
+    async fn tend_sso(&self) {
+        loop {
+            self.clock.wait_until(self.clock.now() + TEND).await;
+            self.sso.tend().await;
         }
     }
 

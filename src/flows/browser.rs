@@ -5,6 +5,8 @@ use crate::model::Secret;
 
 /// The name behind the prefix; `__Host-` is put before it wherever `Secure` can be kept.
 const NAME: &str = "onedesk-flow";
+/// The same value again, for answers that arrive by a cross-site POST: `SameSite=Lax` keeps the first one away from them.
+const POST_NAME: &str = "onedesk-flow-post";
 /// 32 random bytes as base64url without padding.
 const LENGTH: usize = 43;
 
@@ -20,7 +22,15 @@ impl Browser {
 
     /// The browser that sends this `Cookie` header, if it holds our cookie in its one well-formed shape.
     pub fn from_cookies(header: &str, secure: bool) -> Option<Self> {
-        let name = cookie_name(secure);
+        Self::from_named(header, &cookie_name(NAME, secure))
+    }
+
+    /// The browser that sends this `Cookie` header with a cross-site POST.
+    pub fn from_post_cookies(header: &str, secure: bool) -> Option<Self> {
+        Self::from_named(header, &cookie_name(POST_NAME, secure))
+    }
+
+    fn from_named(header: &str, name: &str) -> Option<Self> {
         let value = header.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name)?.1;
         let well_formed = value.len() == LENGTH && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         well_formed.then(|| Self(Secret::from(value)))
@@ -29,7 +39,14 @@ impl Browser {
     /// The `Set-Cookie` value. The prefix and `Secure` fall away where the public URL is plain http on loopback.
     pub fn set_cookie(&self, secure: bool) -> String {
         let flags = if secure { "; Secure" } else { "" };
-        format!("{}={}; Path=/; HttpOnly; SameSite=Lax{flags}", cookie_name(secure), self.0.expose())
+        format!("{}={}; Path=/; HttpOnly; SameSite=Lax{flags}", cookie_name(NAME, secure), self.0.expose())
+    }
+
+    /// The `Set-Cookie` value for answers by a cross-site POST. Without TLS no browser takes `SameSite=None`, so it is left to the
+    /// browser's own default, which lets a POST through for two minutes.
+    pub fn set_post_cookie(&self, secure: bool) -> String {
+        let flags = if secure { "; SameSite=None; Secure" } else { "" };
+        format!("{}={}; Path=/; HttpOnly{flags}", cookie_name(POST_NAME, secure), self.0.expose())
     }
 
     /// What the store keeps.
@@ -44,8 +61,8 @@ impl Default for Browser {
     }
 }
 
-fn cookie_name(secure: bool) -> String {
-    if secure { format!("__Host-{NAME}") } else { NAME.to_owned() }
+fn cookie_name(name: &str, secure: bool) -> String {
+    if secure { format!("__Host-{name}") } else { name.to_owned() }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::model::{GrantState, Hint, Problem};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::system::metrics::Metrics;
-use crate::{directory, mailboxes};
+use crate::{directory, mailboxes, sso};
 
 /// What the reporter looks at.
 pub struct Parts {
@@ -23,6 +23,8 @@ pub struct Parts {
     pub mailboxes: Arc<mailboxes::Service>,
     /// Directories.
     pub directory: Arc<directory::Service>,
+    /// Single sign-on.
+    pub sso: Arc<sso::Service>,
     /// The settings in force.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// What the settings file has that should be mended, and what waits for a restart.
@@ -56,6 +58,8 @@ impl Reporter {
         let checks = self.checks(&credentials, mailboxes, directory).await;
         let mut warnings = keeper.warnings.clone();
         warnings.extend(self.parts.notes.borrow().iter().cloned());
+        warnings.extend(self.parts.sso.connections().warnings());
+        let switches = self.parts.sso.connections().switches();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.state(keeper.state, &checks),
@@ -63,7 +67,7 @@ impl Reporter {
             warnings,
             mailboxes,
             directory,
-            sso: SsoSwitches::default(),
+            sso: SsoSwitches { users_enabled: switches.users, customers_enabled: switches.customers },
             checks,
         }
     }
@@ -72,7 +76,8 @@ impl Reporter {
     pub async fn unready(&self) -> Vec<Problem> {
         let mut reasons = Vec::new();
         let keeper = self.parts.keeper.status();
-        if keeper.in_force.is_none() {
+        // Signing in needs no credentials of the host: its client records have their own.
+        if keeper.in_force.is_none() && !self.parts.sso.connections().is_anyone_let_in() {
             reasons.push(keeper.problem.clone().unwrap_or_else(credentials_missing));
         }
         reasons.extend(self.store_problem().await);

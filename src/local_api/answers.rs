@@ -1,5 +1,7 @@
 //! The JSON of the local API: what it takes and what it answers, as documented in `GET /v1/openapi.json` and onedesk-api(7).
 
+pub mod sso;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -14,16 +14,10 @@ const LATER: &[(&str, &str)] = &[
     ("/v1/directory/users", DIRECTORY),
     ("/v1/directory/groups", DIRECTORY),
     ("/v1/directory/groups/{*rest}", DIRECTORY),
-    ("/v1/sso", SSO),
-    ("/v1/sso/{*rest}", SSO),
-    ("/v1/people", SSO),
-    ("/v1/people/{*rest}", SSO),
-    ("/v1/admin-links", "administer this host with onedeskctl(8)"),
 ];
 
 const TOKENS: &str = "let the mail client sign in with XOAUTH2: GET /v1/mailboxes/{address}/token";
 const DIRECTORY: &str = "read Microsoft Graph with GET /v1/mailboxes/{address}/token?for=graph";
-const SSO: &str = "keep the sign-in that you have until OneDesk is updated";
 
 /// Answers 501 on each of them.
 pub fn router() -> Router {

@@ -22,9 +22,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::model::Clock;
 use crate::settings::Settings;
 use crate::store::care::Care;
-use crate::{audit, directory, health, mailboxes};
+use crate::{audit, directory, health, mailboxes, sso};
 
 /// What the calls are made on.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Services {
     pub mailboxes: Arc<mailboxes::Service>,
     /// The connected directories.
     pub directory: Arc<directory::Service>,
+    /// Single sign-on.
+    pub sso: Arc<sso::Service>,
     /// Who did what.
     pub audit: Arc<audit::Service>,
     /// The database.
@@ -41,6 +44,8 @@ pub struct Services {
     pub health: Arc<health::reporter::Reporter>,
     /// Who may call what.
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// The API, to be served on connections that carry the peer as a request extension; a request without one is refused.
@@ -70,6 +75,15 @@ fn calls() -> OpenApiRouter<Services> {
         .routes(routes!(calls::mailboxes::token))
         .routes(routes!(calls::directory::list, calls::directory::connect))
         .routes(routes!(calls::directory::disconnect))
+        .routes(routes!(calls::sso::switches, calls::sso::switch))
+        .routes(routes!(calls::sso::list, calls::sso::add))
+        .routes(routes!(calls::sso::show, calls::sso::change, calls::sso::remove))
+        .routes(routes!(calls::sso::upgrade))
+        .routes(routes!(calls::people::list, calls::people::add))
+        .routes(routes!(calls::people::conflicts))
+        .routes(routes!(calls::people::resolve))
+        .routes(routes!(calls::people::remove))
+        .routes(routes!(calls::admin_links::make))
         .routes(routes!(calls::audit::page))
         .routes(routes!(calls::database::condition))
         .routes(routes!(calls::database::back_up))

@@ -15,7 +15,7 @@ pub fn heading() -> OpenApi {
     let info = InfoBuilder::new().title("OneDesk local API").version(env!("CARGO_PKG_VERSION")).description(Some(
         "HTTP/1.1 and JSON on /run/onedesk/api.sock. Root may do everything; who else may read tokens and status stands in [local_api] of \
          /etc/onedesk/onedeskd.toml; anyone else gets 403. Errors are problem documents (RFC 9457). Times are RFC 3339 in UTC. \
-         App passwords, single sign-on, people, admin links and the directory's content are not in this version: 501.",
+         App passwords and the directory's content are not in this version: 501.",
     ));
     OpenApiBuilder::new().info(info.build()).build()
 }

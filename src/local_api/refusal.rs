@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::flows::connect;
 use crate::model::{Hint as _, ProblemDocument, RequestId};
+use crate::sso::{self, ErrorKind};
 use crate::{mailboxes, store};
 
 use super::policy::Denied;
@@ -86,6 +87,20 @@ impl From<connect::Error> for Refusal {
             connect::Error::NotConfigured(_) => Self::story(StatusCode::SERVICE_UNAVAILABLE, "unconfigured", &problem),
             _ => Self::story(StatusCode::SERVICE_UNAVAILABLE, &problem.code, &problem),
         }
+    }
+}
+
+impl From<sso::Error> for Refusal {
+    fn from(error: sso::Error) -> Self {
+        let status = match error.kind {
+            ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::BadGateway => StatusCode::BAD_GATEWAY,
+            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::story(status, &error.problem.code, &error.problem)
     }
 }
 

@@ -74,18 +74,37 @@ guid! {
     RequestId
 }
 
-impl GrantId {
-    /// A fresh one; ordered by time of creation.
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
+guid! {
+    /// A person who signs in; made here.
+    PersonId
+}
+guid! {
+    /// An OpenID Connect client record; made here.
+    ConnectionId
+}
+guid! {
+    /// A sign-in that waits for somebody's decision; made here.
+    ConflictId
 }
 
-impl Default for GrantId {
-    fn default() -> Self {
-        Self::new()
-    }
+macro_rules! made_here {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// A fresh one; ordered by time of creation.
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    )*};
 }
+
+made_here!(GrantId, PersonId, ConnectionId, ConflictId);
 
 impl RequestId {
     /// A fresh one.

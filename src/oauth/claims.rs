@@ -81,7 +81,8 @@ impl Claims {
         key(self) == key(later)
     }
 
-    pub(super) fn groups_of(raw: &Map<String, Value>) -> Groups {
+    /// What claims say about groups, also those of user information.
+    pub fn groups_of(raw: &Map<String, Value>) -> Groups {
         let pointed = raw.get("_claim_names").is_some_and(|names| names.get("groups").is_some());
         if pointed || raw.get("hasgroups").is_some_and(is_true) {
             return Groups::Overage;

@@ -170,7 +170,7 @@ impl Endpoints {
 }
 
 /// A URL that a person gave: https, or http to this machine; nothing in it that would be sent along unseen.
-pub(super) fn checked(text: &str) -> Result<Url, Error> {
+pub fn checked(text: &str) -> Result<Url, Error> {
     let shown = || super::text::clean(text, 300);
     let url = Url::parse(text.trim()).map_err(|_| Error::Url(shown()))?;
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() || !url.has_host() {

@@ -16,6 +16,7 @@ pub mod microsoft;
 pub mod pkce;
 pub mod provider;
 pub mod scopes;
+pub mod signed;
 mod text;
 pub mod token;
 pub mod token_response;
@@ -23,4 +24,4 @@ pub mod verdict;
 pub mod xoauth2;
 
 #[cfg(test)]
-mod test_keys;
+pub mod test_keys;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
@@ -13,6 +14,7 @@ use super::discovery::{self, Document, Metadata, Source};
 use super::endpoints::Endpoints;
 use super::id_token::{self, Expectation, IdTokenError, Nonce, SKEW, Tenants};
 use super::jwks::{self, KeySet};
+use super::signed;
 use crate::model::{Clock, Hint, Secret};
 use crate::system::http::{self, Http};
 
@@ -172,6 +174,22 @@ impl Provider {
             Err(IdTokenError::UnknownKey) => {
                 let newer = self.after_unknown_key(&published).await.ok_or(IdTokenError::UnknownKey)?;
                 Ok(self.check(token, &newer, sign_in)?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Verifies something else that this provider signed, and returns its claims. Keys are fetched anew as by [`Provider::verify`].
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify_signed(&self, token: &str) -> Result<Map<String, Value>, VerifyError> {
+        let published = self.published().await?;
+        let claims = |published: &Published| signed::claims(token, &published.keys, &published.document.algorithms);
+        match claims(&published) {
+            Err(IdTokenError::UnknownKey) => {
+                let newer = self.after_unknown_key(&published).await.ok_or(IdTokenError::UnknownKey)?;
+                Ok(claims(&newer)?)
             }
             result => Ok(result?),
         }

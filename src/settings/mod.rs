@@ -11,7 +11,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,6 +103,13 @@ pub struct Listen {
     pub trusted_proxies: Vec<IpNet>,
     /// Serve HTTPS ourselves.
     pub tls: Option<TlsFiles>,
+}
+
+impl Listen {
+    /// Whether a forwarded header of this peer counts.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
 }
 
 /// `tls_certificate` and `tls_key`.

@@ -10,6 +10,7 @@ pub mod flows;
 pub mod grants;
 pub mod leases;
 pub mod sqlite;
+pub mod sso;
 
 #[cfg(test)]
 mod conformance;
@@ -31,6 +32,8 @@ pub struct Store {
     pub audit: Arc<dyn audit::AuditLog>,
     /// Which node may do what only one may do.
     pub leases: Arc<dyn leases::Leases>,
+    /// Single sign-on.
+    pub sso: sso::Sso,
 }
 
 /// Why the store did not do what it was asked.

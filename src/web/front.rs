@@ -17,6 +17,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Our pages load one style sheet and nothing else, run no script, and are shown in no frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// In an answer's extensions: providers may show it in a frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Framable;
+
 /// What is known of a request before its handler runs.
 #[derive(Debug, Clone)]
 pub struct Visitor {
@@ -48,12 +52,15 @@ pub async fn front(State(door): State<Door>, mut request: Request, next: Next) -
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(visitor);
     let mut response = next.run(request).await;
+    let is_framable = response.extensions().get::<Framable>().is_some();
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {
         headers.insert(REQUEST_ID, value);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    if !is_framable {
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -115,7 +115,7 @@ where
         let _ = sender.send(arrival.await);
     });
     match receiver.await {
-        Ok(Ok(page)) => see_other(&format!("{result_path}/{}", door.results.keep(page)), None),
+        Ok(Ok(page)) => see_other(&format!("{result_path}/{}", door.results.keep(Page::Connected(page))), None),
         Ok(Err(error)) => refuse(door, visitor, &error),
         Err(_) => {
             let problem = Problem::new("interrupted", "the service stopped while you came back", "open the link again in a minute");
@@ -126,7 +126,7 @@ where
 
 async fn result(State(door): State<Door>, Extension(visitor): Extension<Visitor>, Path(id): Path<String>) -> Response {
     match door.results.get(&id) {
-        Some(page) => door.pages.render(&Page::Connected(page)).into_response(),
+        Some(page) => door.pages.render(&page).into_response(),
         None => {
             let problem = Problem::new(
                 "result_gone",

@@ -1,12 +1,14 @@
 //! The web door: the two integration callbacks, health, and the pages that go with them. Thin: every rule is a service's.
 
 mod answer;
+mod entrance;
 mod front;
 mod health;
 mod integrations;
 mod not_yet;
 mod pages;
 mod results;
+mod sso;
 
 use std::sync::Arc;
 
@@ -20,9 +22,11 @@ use crate::health::reporter::Reporter;
 use crate::mailboxes;
 use crate::model::Clock;
 use crate::settings::Settings;
+use crate::sso as sign_on;
 use crate::system::metrics::Metrics;
 use crate::system::tasks::Tasks;
 
+pub use entrance::Entrance;
 use pages::Pages;
 use results::Results;
 
@@ -33,6 +37,8 @@ pub struct Services {
     pub mailboxes: Arc<mailboxes::Service>,
     /// Directories.
     pub directory: Arc<directory::Service>,
+    /// Single sign-on.
+    pub sso: Arc<sign_on::Service>,
     /// Status and readiness.
     pub reporter: Arc<Reporter>,
     /// The settings in force.
@@ -54,10 +60,16 @@ struct Door {
 }
 
 /// The whole web door.
-pub fn router(services: Services) -> Router {
+pub fn entrance(services: Services) -> Entrance {
+    let checker = sso::Checker::new(Arc::clone(&services.sso), services.settings.clone(), services.metrics.clone());
+    Entrance { checker, router: router(services) }
+}
+
+fn router(services: Services) -> Router {
     let door = Door { services, pages: Arc::new(Pages::new()), results: Arc::default() };
     Router::new()
         .merge(integrations::routes())
+        .merge(sso::routes())
         .merge(not_yet::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -11,7 +11,7 @@ use super::answer::problem_answer;
 use super::front::Visitor;
 use crate::model::Problem;
 
-const PATHS: [&str; 8] = ["/sso/{*rest}", "/admin", "/admin/{*rest}", "/", "/portal", "/kb", "/widget", "/widget.js"];
+const PATHS: [&str; 2] = ["/admin/{*rest}", "/widget.js"];
 
 /// The routes of this file.
 pub fn routes() -> Router<Door> {
@@ -21,8 +21,8 @@ pub fn routes() -> Router<Door> {
 async fn not_yet(State(door): State<Door>, Extension(visitor): Extension<Visitor>) -> Response {
     let problem = Problem::new(
         "not_in_this_version",
-        "single sign-on, the administration pages and the apps' entry pages are not in this version of OneDesk",
-        "use onedeskctl on this host to administer mailboxes and the directory; see onedeskctl --help",
+        "this page is not in this version of OneDesk",
+        "use onedeskctl on this host; see onedeskctl --help",
     );
     problem_answer(&door, &visitor, StatusCode::NOT_IMPLEMENTED, &problem, None)
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use minijinja::{Environment, context};
 use serde::Serialize;
 
+use super::sso::{NOTICE, NoticePage};
 use crate::model::{Problem, RequestId};
 use crate::oauth::aadsts;
 use crate::oauth::token::ProviderError;
@@ -25,6 +26,8 @@ pub enum Page {
     Connected(ConnectedPage),
     /// Something went wrong.
     Error(ErrorPage),
+    /// Anything else.
+    Notice(NoticePage),
 }
 
 /// Says what is connected now and what happens next.
@@ -117,7 +120,7 @@ impl Pages {
     /// Compiles them.
     pub fn new() -> Self {
         let mut environment = Environment::new();
-        for (name, source) in [("layout.html", LAYOUT), ("connected.html", CONNECTED), ("error.html", ERROR)] {
+        for (name, source) in [("layout.html", LAYOUT), ("connected.html", CONNECTED), ("error.html", ERROR), ("notice.html", NOTICE)] {
             if let Err(error) = environment.add_template(name, source) {
                 log::error!(error:% = error, page = name; "a compiled-in page is broken");
             }
@@ -129,6 +132,7 @@ impl Pages {
     pub fn render(&self, page: &Page) -> Html<String> {
         let (name, values) = match page {
             Page::Connected(page) => ("connected.html", context! { page, style => STYLE_PATH }),
+            Page::Notice(page) => ("notice.html", context! { page, style => STYLE_PATH }),
             Page::Error(page) => ("error.html", context! { page, style => STYLE_PATH }),
         };
         let html = self.0.get_template(name).and_then(|template| template.render(values));

@@ -11,15 +11,17 @@ use serde_json::{Value, json};
 use crate::harness::{Browser, Daemon, SUPPORT, Site};
 
 /// A running provider; dropping it ends it.
-struct Provider {
+pub struct Provider {
     child: Child,
-    origin: String,
+    /// Microsoft's login origin.
+    pub origin: String,
     /// Stays open: a server that cannot say something ends.
     _says: BufReader<ChildStdout>,
 }
 
 impl Provider {
-    fn start(redirect_uri: &str) -> Self {
+    /// Starts it for a client that has this redirect URI.
+    pub fn start(redirect_uri: &str) -> Self {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc-provider"));
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| {

@@ -16,5 +16,6 @@ mod mailbox;
 mod process;
 mod refusals;
 mod settings;
+mod sso;
 mod tokens;
 mod two_processes;

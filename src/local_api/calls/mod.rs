@@ -1,9 +1,12 @@
 //! One function for each call: read, one call on a service, answer.
 
+pub mod admin_links;
 pub mod audit;
 pub mod database;
 pub mod directory;
 pub mod mailboxes;
+pub mod people;
+pub mod sso;
 pub mod status;
 
 use crate::system::peer::Account;

@@ -127,7 +127,8 @@ impl Grants for Engine {
     async fn sealed_values(&self) -> Result<u64, Error> {
         let row = sqlx::query(
             "SELECT (SELECT count(*) + count(previous) FROM grants) + (SELECT count(*) FROM access_tokens)
-                + (SELECT count(*) FROM flows) AS sealed",
+                + (SELECT count(*) FROM flows) + (SELECT count(*) FROM sso_flows)
+                + (SELECT count(*) + count(secret_next) FROM sso_connections) + (SELECT count(hints) FROM sso_sessions) AS sealed",
         )
         .fetch_one(&self.readers)
         .await?;

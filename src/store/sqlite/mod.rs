@@ -11,6 +11,7 @@ mod grants;
 mod leases;
 mod reseal;
 mod schema;
+mod sso;
 #[cfg(test)]
 pub mod tests;
 mod writer;
@@ -90,6 +91,12 @@ impl Sqlite {
             flows: engine.clone(),
             audit: engine.clone(),
             leases: engine.clone(),
+            sso: crate::store::sso::Sso {
+                records: engine.clone(),
+                people: engine.clone(),
+                sessions: engine.clone(),
+                transit: engine.clone(),
+            },
         };
         Ok(Opened { store, database: Self { path: path.to_owned(), engine, closed }, migrated })
     }

@@ -1,0 +1,107 @@
+//! Single sign-on: switches and client records.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use http::StatusCode;
+
+use super::actor;
+use crate::local_api::Services;
+use crate::local_api::answers::sso::{Connection, SwitchWishes, Switches};
+use crate::local_api::read::{JsonBody, Segment};
+use crate::local_api::refusal::Refusal;
+use crate::model::ConnectionId;
+use crate::model::person::Kind;
+use crate::sso::{Record, Wishes};
+use crate::system::peer::Account;
+
+/// The two switches.
+#[utoipa::path(get, path = "/v1/sso", operation_id = "sso", responses((status = 200, description = "The switches.", body = Switches)))]
+pub async fn switches(State(services): State<Services>) -> Json<Switches> {
+    Json(services.sso.connections().switches().into())
+}
+
+/// Sets switches. Off ends every session of that kind at once, whatever is wrong with provider, credentials or proxy.
+#[utoipa::path(patch, path = "/v1/sso", operation_id = "switch_sso", request_body = SwitchWishes,
+    responses((status = 200, description = "The switches as they are now.", body = Switches)))]
+pub async fn switch(
+    State(services): State<Services>,
+    Extension(caller): Extension<Arc<Account>>,
+    JsonBody(wishes): JsonBody<SwitchWishes>,
+) -> Result<Json<Switches>, Refusal> {
+    for (kind, wish) in [(Kind::User, wishes.users_enabled), (Kind::Customer, wishes.customers_enabled)] {
+        if let Some(enabled) = wish {
+            services.sso.switch(kind, enabled, &actor(&caller)).await?;
+        }
+    }
+    Ok(switches(State(services)).await)
+}
+
+/// All client records.
+#[utoipa::path(get, path = "/v1/sso/connections", operation_id = "sso_connections",
+    responses((status = 200, description = "The records.", body = Vec<Connection>)))]
+pub async fn list(State(services): State<Services>) -> Json<Vec<Connection>> {
+    Json(services.sso.connections().list().iter().map(|record| shown(&services, record)).collect())
+}
+
+/// Makes a client record. From its two URLs everything else is found; what cannot be found is asked for in `problem`.
+#[utoipa::path(post, path = "/v1/sso/connections", operation_id = "add_sso_connection", request_body = Wishes,
+    responses((status = 201, description = "The record.", body = Connection)))]
+pub async fn add(
+    State(services): State<Services>,
+    Extension(caller): Extension<Arc<Account>>,
+    JsonBody(wishes): JsonBody<Wishes>,
+) -> Result<(StatusCode, Json<Connection>), Refusal> {
+    let record = services.sso.connections().add(&wishes, &actor(&caller)).await?;
+    Ok((StatusCode::CREATED, Json(shown(&services, &record))))
+}
+
+/// One client record.
+#[utoipa::path(get, path = "/v1/sso/connections/{id}", operation_id = "sso_connection", params(("id" = String, Path)),
+    responses((status = 200, description = "The record.", body = Connection)))]
+pub async fn show(State(services): State<Services>, Segment(id): Segment<ConnectionId>) -> Result<Json<Connection>, Refusal> {
+    let record = services.sso.connections().get(id)?;
+    Ok(Json(shown(&services, &record)))
+}
+
+/// Changes a client record: what is left out stays, `null` clears. Enabling one that was never tried needs `"confirm": true`.
+#[utoipa::path(patch, path = "/v1/sso/connections/{id}", operation_id = "change_sso_connection", params(("id" = String, Path)),
+    request_body = Wishes, responses((status = 200, description = "The record as it is now.", body = Connection)))]
+pub async fn change(
+    State(services): State<Services>,
+    Extension(caller): Extension<Arc<Account>>,
+    Segment(id): Segment<ConnectionId>,
+    JsonBody(wishes): JsonBody<Wishes>,
+) -> Result<Json<Connection>, Refusal> {
+    let record = services.sso.change(id, &wishes, &actor(&caller)).await?;
+    Ok(Json(shown(&services, &record)))
+}
+
+/// Removes a client record; the sessions that it gave end.
+#[utoipa::path(delete, path = "/v1/sso/connections/{id}", operation_id = "remove_sso_connection", params(("id" = String, Path)),
+    responses((status = 204, description = "It is removed.")))]
+pub async fn remove(
+    State(services): State<Services>,
+    Extension(caller): Extension<Arc<Account>>,
+    Segment(id): Segment<ConnectionId>,
+) -> Result<StatusCode, Refusal> {
+    services.sso.remove(id, &actor(&caller)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Moves a v1 record to the v2 endpoints; everybody stays linked.
+#[utoipa::path(post, path = "/v1/sso/connections/{id}/upgrade", operation_id = "upgrade_sso_connection", params(("id" = String, Path)),
+    responses((status = 200, description = "The record as it is now.", body = Connection)))]
+pub async fn upgrade(
+    State(services): State<Services>,
+    Extension(caller): Extension<Arc<Account>>,
+    Segment(id): Segment<ConnectionId>,
+) -> Result<Json<Connection>, Refusal> {
+    let record = services.sso.upgrade(id, &actor(&caller)).await?;
+    Ok(Json(shown(&services, &record)))
+}
+
+fn shown(services: &Services, record: &Record) -> Connection {
+    Connection::new(record, &services.settings.borrow(), services.clock.now())
+}

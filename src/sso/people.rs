@@ -1,0 +1,223 @@
+//! [`People`]: letting somebody in as somebody, and the conflict desk. The rules are in `newcomer`; here they meet the store.
+
+use std::sync::Arc;
+
+use super::error::{Error, ErrorKind};
+use super::newcomer::{Decision, Newcomer};
+use super::record::Record;
+use crate::audit::Actor;
+use crate::model::person::{CreatedBy, Kind, Person, canonical_email};
+use crate::model::{Clock, ConflictId, PersonId};
+use crate::store;
+use crate::store::sso::people::{Admission, ConflictRow, Known, Page, People as Store};
+use crate::store::sso::sessions::SessionRow;
+
+/// As often as a decision is made anew because what it went by has changed meanwhile.
+const ATTEMPTS: usize = 8;
+/// Sign-ins that may wait for a decision.
+const MOST_CONFLICTS: u32 = 1000;
+
+/// People.
+pub struct People {
+    store: Arc<dyn Store>,
+    clock: Clock,
+}
+
+/// Somebody who is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Who.
+    pub person: PersonId,
+    /// Whether what is shown of them changed.
+    pub is_changed: bool,
+}
+
+impl People {
+    /// Kept in `store`.
+    pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// What would become of somebody; changes nothing.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn foresee(&self, newcomer: &Newcomer, is_admin: Option<bool>) -> Result<Decision, Error> {
+        let key = newcomer.email.as_ref().map(crate::model::EmailAddress::key);
+        let standing = self.store.standing(&newcomer.identity, key.as_deref()).await?;
+        Ok(newcomer.decide(&standing, is_admin, self.clock.now()))
+    }
+
+    /// Lets somebody in with a session, or says why not. Whatever happens meanwhile, an address and an account are one person's.
+    ///
+    /// # Errors
+    /// 409 when somebody else is in the way.
+    pub async fn admit(
+        &self,
+        newcomer: &Newcomer,
+        record: &Record,
+        is_admin: Option<bool>,
+        session: impl Fn(PersonId) -> SessionRow,
+        actor: &Actor,
+    ) -> Result<Admitted, Error> {
+        for _ in 0..ATTEMPTS {
+            let (admission, person) = match self.foresee(newcomer, is_admin).await? {
+                Decision::Admit(admission, person) => (admission, person),
+                Decision::OtherKind(kind) => return Err(other_kind(newcomer, kind, "this account")),
+                Decision::HeldByOtherKind(kind) => return Err(other_kind(newcomer, kind, "the e-mail address of this account")),
+                Decision::Ask(holder, reason) => return Err(self.ask(newcomer, record, holder, reason, actor).await?),
+            };
+            let is_changed = !matches!(&admission, Admission::Known { name: None, .. });
+            let lines = self.lines(&admission, person, newcomer, record, actor);
+            match self.store.admit(admission, newcomer.identity.clone(), session(person), lines).await {
+                Ok(()) => return Ok(Admitted { person, is_changed }),
+                // Somebody was faster, or the person was removed this moment: look again.
+                Err(store::Error::Conflict | store::Error::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, "busy", "the record of this person changes all the time", "sign in once more"))
+    }
+
+    fn lines(
+        &self,
+        admission: &Admission,
+        person: PersonId,
+        newcomer: &Newcomer,
+        record: &Record,
+        actor: &Actor,
+    ) -> Vec<store::audit::AuditEntry> {
+        let now = self.clock.now();
+        let name = newcomer.email.as_ref().map_or(newcomer.identity.subject.as_str(), |email| email.as_str());
+        let line = |action: &str| {
+            let mut line = actor.entry(now, action, person.to_string());
+            line.detail = format!("{name} as {} by {}", newcomer.kind.as_str(), record.details.name);
+            line
+        };
+        let mut lines = match admission {
+            Admission::Known { .. } => Vec::new(),
+            Admission::Linked { .. } => vec![line("person.link")],
+            Admission::Created(_) => vec![line("person.create")],
+        };
+        lines.push(line("sso.sign_in"));
+        lines
+    }
+
+    async fn ask(&self, newcomer: &Newcomer, record: &Record, holder: PersonId, reason: &str, actor: &Actor) -> Result<Error, Error> {
+        let now = self.clock.now();
+        let email = newcomer.email.as_ref().map_or_else(String::new, ToString::to_string);
+        let conflict = ConflictRow {
+            id: ConflictId::new(),
+            person: holder,
+            connection: record.id(),
+            identity: newcomer.identity.clone(),
+            email: email.clone(),
+            name: newcomer.name.clone(),
+            reason: reason.to_owned(),
+            created_at: now,
+        };
+        let mut line = actor.entry(now, "sso.sign_in", holder.to_string());
+        line.outcome = "email_conflict".to_owned();
+        line.detail = format!("{email}: {reason}");
+        self.store.queue(conflict, MOST_CONFLICTS, line).await?;
+        Ok(Error::conflict(
+            "email_conflict",
+            format!("there is a person with the e-mail address {email} already, and {reason}"),
+            "an administrator of this OneDesk decides whether it is you: onedeskctl people conflicts; then sign in again",
+        ))
+    }
+
+    /// Adds a person by hand.
+    ///
+    /// # Errors
+    /// 400 for an address that is none, 409 for one that is somebody's.
+    pub async fn add(&self, kind: Kind, email: &str, name: Option<&str>, actor: &Actor) -> Result<Known, Error> {
+        let Some(email) = canonical_email(email) else {
+            return Err(Error::bad_request(
+                "email",
+                "email: this is no e-mail address that can be compared",
+                "give it as name@domain, in ASCII letters",
+            ));
+        };
+        let name = name.map(str::trim).filter(|name| !name.is_empty());
+        if name.is_some_and(|name| name.chars().count() > 200 || name.contains(char::is_control)) {
+            return Err(Error::bad_request("name", "name: longer than 200 characters, or with a control character", "give a shorter name"));
+        }
+        let now = self.clock.now();
+        let person = Person {
+            id: PersonId::new(),
+            kind,
+            email: Some(email.clone()),
+            name: name.map(str::to_owned),
+            is_admin: false,
+            created_by: CreatedBy::Admin,
+            created_at: now,
+        };
+        let mut line = actor.entry(now, "person.create", person.id.to_string());
+        line.detail = format!("{email} as {}", kind.as_str());
+        match self.store.add_person(person.clone(), line).await {
+            Ok(()) => Ok(Known { person, identities: Vec::new() }),
+            Err(store::Error::Conflict) => Err(Error::conflict(
+                "email_taken",
+                format!("there is a person with the e-mail address {email} already"),
+                "see who: onedeskctl people list; an address belongs to one person, be they user or customer",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A page of people.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn page(&self, query: &str, after: Option<PersonId>, limit: u32) -> Result<Page<Known, PersonId>, Error> {
+        Ok(self.store.people(&query.trim().to_lowercase(), after, limit).await?)
+    }
+
+    /// Removes a person from the store, with accounts and sessions.
+    ///
+    /// # Errors
+    /// 404.
+    pub async fn remove(&self, id: PersonId, actor: &Actor) -> Result<(), Error> {
+        let removed = self.store.remove_person(id, actor.entry(self.clock.now(), "person.remove", id.to_string())).await;
+        removed.map_err(|error| match error {
+            store::Error::NotFound => Error::not_found("person", "see who there is: onedeskctl people list"),
+            error => error.into(),
+        })
+    }
+
+    /// What waits for a decision.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn conflicts(&self, after: Option<ConflictId>, limit: u32) -> Result<Page<ConflictRow, ConflictId>, Error> {
+        Ok(self.store.conflicts(after, limit).await?)
+    }
+
+    /// Decides about one of them.
+    ///
+    /// # Errors
+    /// 404; 409 when the account became somebody else's meanwhile.
+    pub async fn resolve(&self, id: ConflictId, approve: bool, actor: &Actor) -> Result<(), Error> {
+        let action = if approve { "person.conflict.approve" } else { "person.conflict.deny" };
+        let line = actor.entry(self.clock.now(), action, id.to_string());
+        let done = if approve { self.store.approve(id, line).await } else { self.store.deny(id, line).await };
+        done.map_err(|error| match error {
+            store::Error::NotFound => Error::not_found("conflict", "see what waits for a decision: onedeskctl people conflicts"),
+            store::Error::Conflict => Error::conflict("account_linked", "the account belongs to another person by now", "deny it"),
+            error => error.into(),
+        })
+    }
+}
+
+fn other_kind(newcomer: &Newcomer, held: Kind, what: &str) -> Error {
+    let email = newcomer.email.as_ref().map_or_else(String::new, |email| format!(" ({email})"));
+    Error::conflict(
+        "email_held",
+        format!("{what}{email} belongs to a {}, so it cannot sign in as a {}", held.as_str(), newcomer.kind.as_str()),
+        format!(
+            "sign in where {} sign in; if that is wrong, an administrator removes the other record: onedeskctl people list, onedeskctl people remove ID",
+            held.plural()
+        ),
+    )
+}

@@ -1,0 +1,135 @@
+//! [`Wire`]: the way out to providers, with their metadata and keys. Another proxy or trust anchor makes everything be read anew.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::record::Record;
+use crate::model::{Clock, Problem};
+use crate::oauth::provider::{Error, Provider, Providers};
+use crate::system::http::{self, Http};
+
+/// How long an admin waits for a provider that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Providers, by the way out as it is now.
+pub struct Wire {
+    http: watch::Receiver<Http>,
+    clock: Clock,
+    kept: Mutex<Option<(watch::Receiver<Http>, Arc<Providers>)>>,
+}
+
+/// What the provider says about itself, as far as a record needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// The issuer that its metadata names.
+    pub issuer: Option<String>,
+    /// It publishes no metadata, and the record sets what is needed.
+    pub is_given: bool,
+    /// What could not be found, asked for by name.
+    pub problem: Option<Problem>,
+}
+
+impl Wire {
+    /// Over that way out.
+    pub const fn new(http: watch::Receiver<Http>, clock: Clock) -> Self {
+        Self { http, clock, kept: Mutex::new(None) }
+    }
+
+    /// The client.
+    pub fn http(&self) -> Http {
+        self.http.borrow().clone()
+    }
+
+    /// The provider of a record. Nothing is fetched where the record knows its place.
+    ///
+    /// # Errors
+    /// Why another provider's metadata is not found.
+    pub async fn provider(&self, record: &Record) -> Result<Arc<Provider>, Error> {
+        let providers = self.providers();
+        match (record.metadata(), &record.endpoints) {
+            (Some(metadata), _) => Ok(providers.get(&metadata)),
+            (None, Some(endpoints)) => providers.find(endpoints).await,
+            (None, None) => Err(crate::oauth::discovery::Error::Foreign.into()),
+        }
+    }
+
+    /// Forgets all metadata and keys.
+    pub fn forget(&self) {
+        self.providers().forget();
+    }
+
+    /// Fetches anew what is an hour old.
+    pub async fn refresh_due(&self) {
+        self.providers().refresh_due().await;
+    }
+
+    /// Asks the provider of a record for what the record needs.
+    pub async fn examine(&self, record: &Record) -> Found {
+        let mut published = record.clone();
+        published.details.is_given = false;
+        published.details.found_issuer = None;
+        let asked = async { Ok(self.provider(&published).await?.refresh().await?.document.issuer.as_str().to_owned()) };
+        let answer = timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(too_slow()));
+        let set = &record.details;
+        match answer {
+            Ok(issuer) => Found { issuer: Some(issuer), ..Found::default() },
+            Err(error) if error.is_transient() => Found {
+                issuer: set.found_issuer.clone(),
+                is_given: set.is_given,
+                problem: set.found_issuer.is_none().then(|| unread(&error)),
+            },
+            Err(Error::Status { .. } | Error::Document(crate::oauth::discovery::Error::Malformed))
+                if !record.version().is_entra() && set.issuer.is_some() && set.jwks_uri.is_some() =>
+            {
+                Found { is_given: true, ..Found::default() }
+            }
+            Err(error) => Found { problem: Some(missing(record, &error)), ..Found::default() },
+        }
+    }
+
+    fn providers(&self) -> Arc<Providers> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((seen, providers)) = &*kept
+            && !seen.has_changed().unwrap_or(false)
+        {
+            return Arc::clone(providers);
+        }
+        let mut seen = self.http.clone();
+        let http = seen.borrow_and_update().clone();
+        let providers = Arc::new(Providers::new(http, self.clock.clone()));
+        *kept = Some((seen, Arc::clone(&providers)));
+        providers
+    }
+}
+
+fn too_slow() -> Error {
+    Error::Http { what: "metadata", source: http::Error::Timeout { host: "the provider".to_owned(), seconds: PATIENCE.as_secs() } }
+}
+
+fn unread(error: &Error) -> Problem {
+    Problem::new(
+        "metadata_unread",
+        format!("the provider's metadata could not be read yet: {error}"),
+        "check the network and the proxy of this host; it is read again at the next sign-in or change of the record",
+    )
+}
+
+fn missing(record: &Record, error: &Error) -> Problem {
+    let needed = match (&record.details.issuer, &record.details.jwks_uri) {
+        _ if record.version().is_entra() => return Problem::new("metadata", error.to_string(), "check the tenant in the two URLs"),
+        (None, None) => "issuer and jwks_uri",
+        (None, Some(_)) => "issuer",
+        (Some(_), None) => "jwks_uri",
+        (Some(_), Some(_)) => {
+            return Problem::new("metadata", error.to_string(), "compare issuer and jwks_uri with the provider's documentation");
+        }
+    };
+    Problem::new(
+        "metadata_missing",
+        format!("the provider's metadata was not found by its two URLs ({error}); {needed} must be given"),
+        format!("give {needed} as the provider documents it: onedeskctl sso set {} --issuer U --jwks-uri U", record.id()),
+    )
+}

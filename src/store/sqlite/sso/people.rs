@@ -1,0 +1,216 @@
+//! People and the conflict desk on SQLite.
+
+use async_trait::async_trait;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::super::{Engine, audit, columns};
+use super::{desk, sessions};
+use crate::model::person::{CreatedBy, Identity, Person};
+use crate::model::{ConflictId, PersonId};
+use crate::store::Error;
+use crate::store::audit::AuditEntry;
+use crate::store::sso::people::{Admission, ConflictRow, Known, Page, People, Standing};
+use crate::store::sso::sessions::SessionRow;
+
+/// Rows of a page, whatever was asked for: a page is held in memory.
+pub(super) const LONGEST_PAGE: u32 = 1000;
+
+#[async_trait]
+impl People for Engine {
+    async fn standing(&self, identity: &Identity, email_key: Option<&str>) -> Result<Standing, Error> {
+        // One statement for the whole question, since every sign-in asks it and each statement costs a trip to SQLite's thread.
+        let (tenant, object) = identity.account.map(|(tenant, object)| (tenant.to_string(), object.to_string())).unzip();
+        let rows = sqlx::query(
+            "SELECT 1 AS how, 0 AS accounts, people.* FROM identities JOIN people ON people.id = person_id WHERE issuer = ?1 AND subject = ?2
+             UNION ALL
+             SELECT 2, 0, people.* FROM entra_accounts JOIN people ON people.id = person_id WHERE tenant_id = ?3 AND object_id = ?4
+             UNION ALL
+             SELECT 3, (SELECT count(*) FROM identities WHERE person_id = people.id), people.* FROM people WHERE email_key = ?5
+             ORDER BY how",
+        )
+        .bind(&identity.issuer)
+        .bind(&identity.subject)
+        .bind(tenant)
+        .bind(object)
+        .bind(email_key)
+        .fetch_all(&self.readers)
+        .await?;
+        let mut standing = Standing::default();
+        for row in &rows {
+            match row.try_get::<i64, _>("how")? {
+                1 => (standing.linked, standing.by_subject) = (Some(person(row)?), true),
+                2 if standing.linked.is_none() => standing.linked = Some(person(row)?),
+                3 => standing.holder = Some((person(row)?, columns::count(row, "accounts")?)),
+                _ => {}
+            }
+        }
+        Ok(standing)
+    }
+
+    async fn admit(&self, admission: Admission, identity: Identity, session: SessionRow, lines: Vec<AuditEntry>) -> Result<(), Error> {
+        let admitted = self.writer.write(async move |tx| {
+            let connection = &mut tx.connection;
+            let person = match admission {
+                Admission::Known { person, name, is_admin } => {
+                    update(connection, person, name, is_admin).await?;
+                    person
+                }
+                Admission::Linked { person, name, is_admin } => {
+                    let accounts = sqlx::query("SELECT count(*) AS accounts FROM identities WHERE person_id = ?");
+                    let row = accounts.bind(person.to_string()).fetch_one(&mut *connection).await?;
+                    if columns::count(&row, "accounts")? > 0 {
+                        return Err(Error::Conflict);
+                    }
+                    update(connection, person, name, Some(is_admin)).await?;
+                    person
+                }
+                Admission::Created(person) => {
+                    let id = person.id;
+                    insert(connection, person).await?;
+                    id
+                }
+            };
+            link(connection, &identity, person).await?;
+            sessions::insert(connection, session).await?;
+            for line in lines {
+                audit::append(connection, line).await?;
+            }
+            Ok(())
+        });
+        admitted.await
+    }
+
+    async fn add_person(&self, person: Person, line: AuditEntry) -> Result<(), Error> {
+        let added = self.writer.write(async move |tx| {
+            insert(&mut tx.connection, person).await?;
+            audit::append(&mut tx.connection, line).await
+        });
+        added.await
+    }
+
+    async fn person(&self, id: PersonId) -> Result<Known, Error> {
+        let row = sqlx::query("SELECT * FROM people WHERE id = ?").bind(id.to_string()).fetch_one(&self.readers).await?;
+        Ok(Known { person: person(&row)?, identities: self.identities(id).await? })
+    }
+
+    async fn people(&self, query: &str, after: Option<PersonId>, limit: u32) -> Result<Page<Known, PersonId>, Error> {
+        let limit = limit.clamp(1, LONGEST_PAGE);
+        let rows = sqlx::query(
+            "SELECT * FROM people WHERE id > ? AND (? = '' OR instr(email_key, ?) > 0 OR instr(lower(name), ?) > 0) ORDER BY id LIMIT ?",
+        )
+        .bind(after.map_or_else(String::new, |id| id.to_string()))
+        .bind(query)
+        .bind(query)
+        .bind(query)
+        .bind(limit + 1)
+        .fetch_all(&self.readers)
+        .await?;
+        let more = rows.len() > limit as usize;
+        let mut items = Vec::new();
+        for row in rows.iter().take(limit as usize) {
+            let person = person(row)?;
+            let identities = self.identities(person.id).await?;
+            items.push(Known { person, identities });
+        }
+        let next = items.last().map(|known| known.person.id).filter(|_| more);
+        Ok(Page { items, next })
+    }
+
+    async fn remove_person(&self, id: PersonId, line: AuditEntry) -> Result<(), Error> {
+        let removed = self.writer.write(async move |tx| {
+            let done = sqlx::query("DELETE FROM people WHERE id = ?").bind(id.to_string()).execute(&mut tx.connection).await?;
+            if done.rows_affected() == 0 {
+                return Err(Error::NotFound);
+            }
+            audit::append(&mut tx.connection, line).await
+        });
+        removed.await
+    }
+
+    async fn queue(&self, conflict: ConflictRow, most: u32, line: AuditEntry) -> Result<(), Error> {
+        self.writer.write(async move |tx| desk::queue(&mut tx.connection, conflict, most, line).await).await
+    }
+
+    async fn conflicts(&self, after: Option<ConflictId>, limit: u32) -> Result<Page<ConflictRow, ConflictId>, Error> {
+        desk::page(&self.readers, after, limit).await
+    }
+
+    async fn approve(&self, id: ConflictId, line: AuditEntry) -> Result<(), Error> {
+        self.writer.write(async move |tx| desk::approve(&mut tx.connection, id, line).await).await
+    }
+
+    async fn deny(&self, id: ConflictId, line: AuditEntry) -> Result<(), Error> {
+        self.writer.write(async move |tx| desk::deny(&mut tx.connection, id, line).await).await
+    }
+}
+
+impl Engine {
+    async fn identities(&self, id: PersonId) -> Result<Vec<Identity>, Error> {
+        let rows = sqlx::query("SELECT issuer, subject FROM identities WHERE person_id = ? ORDER BY issuer, subject");
+        let rows = rows.bind(id.to_string()).fetch_all(&self.readers).await?;
+        let identity = |row: &SqliteRow| Ok(Identity { issuer: row.try_get("issuer")?, subject: row.try_get("subject")?, account: None });
+        rows.iter().map(identity).collect()
+    }
+}
+
+/// Ties an account to a person; [`Error::Conflict`] when it is somebody else's, nothing to do when it is theirs.
+pub(super) async fn link(connection: &mut SqliteConnection, identity: &Identity, person: PersonId) -> Result<(), Error> {
+    let id = person.to_string();
+    let linked = sqlx::query(
+        "INSERT INTO identities (issuer, subject, person_id) VALUES (?, ?, ?)
+         ON CONFLICT (issuer, subject) DO UPDATE SET person_id = person_id WHERE person_id = excluded.person_id",
+    );
+    let done = linked.bind(&identity.issuer).bind(&identity.subject).bind(&id).execute(&mut *connection).await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::Conflict);
+    }
+    let Some((tenant, object)) = identity.account else { return Ok(()) };
+    let linked = sqlx::query(
+        "INSERT INTO entra_accounts (tenant_id, object_id, person_id) VALUES (?, ?, ?)
+         ON CONFLICT (tenant_id, object_id) DO UPDATE SET person_id = person_id WHERE person_id = excluded.person_id",
+    );
+    let done = linked.bind(tenant.to_string()).bind(object.to_string()).bind(&id).execute(connection).await?;
+    if done.rows_affected() == 0 { Err(Error::Conflict) } else { Ok(()) }
+}
+
+async fn update(connection: &mut SqliteConnection, person: PersonId, name: Option<String>, is_admin: Option<bool>) -> Result<(), Error> {
+    if name.is_none() && is_admin.is_none() {
+        return Ok(());
+    }
+    let done = sqlx::query("UPDATE people SET name = coalesce(?, name), is_admin = coalesce(?, is_admin) WHERE id = ?")
+        .bind(name)
+        .bind(is_admin)
+        .bind(person.to_string())
+        .execute(connection)
+        .await?;
+    if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
+
+async fn insert(connection: &mut SqliteConnection, person: Person) -> Result<(), Error> {
+    sqlx::query("INSERT INTO people (id, kind, email_key, email, name, is_admin, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(person.id.to_string())
+        .bind(person.kind.as_str())
+        .bind(person.email.as_ref().map(crate::model::EmailAddress::key))
+        .bind(person.email.as_ref().map(|email| email.as_str().to_owned()))
+        .bind(person.name)
+        .bind(person.is_admin)
+        .bind(person.created_by.as_str())
+        .bind(person.created_at.as_millisecond())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn person(row: &SqliteRow) -> Result<Person, Error> {
+    let created_by: &str = row.try_get("created_by")?;
+    Ok(Person {
+        id: columns::parsed(row, "id")?,
+        kind: super::records::kind(row)?,
+        email: columns::parsed_if_any(row, "email")?,
+        name: row.try_get("name")?,
+        is_admin: row.try_get("is_admin")?,
+        created_by: CreatedBy::from_word(created_by).ok_or_else(|| Error::Damaged(format!("created_by: {created_by}")))?,
+        created_at: columns::time(row, "created_at")?,
+    })
+}

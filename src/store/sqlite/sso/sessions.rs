@@ -1,0 +1,131 @@
+//! Sessions on SQLite.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::super::{Engine, columns};
+use super::records::kind;
+use crate::model::person::{Apps, Kind};
+use crate::store::sso::sessions::{Ending, Held, SessionHash, SessionRow, Sessions};
+use crate::store::{Error, Sealed};
+
+#[async_trait]
+impl Sessions for Engine {
+    async fn session(&self, hash: &SessionHash) -> Result<Held, Error> {
+        let row = sqlx::query(
+            "SELECT sso_sessions.*, people.email, people.name FROM sso_sessions JOIN people ON people.id = person_id WHERE hash = ?",
+        )
+        .bind(&hash.0[..])
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(Held { session: session(&row)?, email: row.try_get("email")?, name: row.try_get("name")? })
+    }
+
+    async fn add_session(&self, session: SessionRow) -> Result<(), Error> {
+        self.writer.write(async move |tx| insert(&mut tx.connection, session).await).await
+    }
+
+    async fn end(&self, ending: Ending) -> Result<Vec<SessionRow>, Error> {
+        let ended = self.writer.write(async move |tx| {
+            let query = match &ending {
+                Ending::One(hash) => sqlx::query("DELETE FROM sso_sessions WHERE hash = ? RETURNING *").bind(hash.0.to_vec()),
+                Ending::Sid { sid, issuer } => {
+                    sqlx::query("DELETE FROM sso_sessions WHERE sid = ? AND (? IS NULL OR issuer = ?) RETURNING *")
+                        .bind(sid)
+                        .bind(issuer)
+                        .bind(issuer)
+                }
+                Ending::Subject { issuer, subject } => sqlx::query(
+                    "DELETE FROM sso_sessions WHERE issuer = ?1 AND subject = ?2
+                        AND person_id IN (SELECT person_id FROM identities WHERE issuer = ?1 AND subject = ?2) RETURNING *",
+                )
+                .bind(issuer)
+                .bind(subject),
+            };
+            query.fetch_all(&mut tx.connection).await?.iter().map(session).collect()
+        });
+        ended.await
+    }
+
+    async fn seen(&self, sessions: Vec<(SessionHash, Timestamp)>) -> Result<(), Error> {
+        let written = self.writer.write(async move |tx| {
+            for (hash, at) in sessions {
+                sqlx::query("UPDATE sso_sessions SET seen_at = max(seen_at, ?) WHERE hash = ?")
+                    .bind(at.as_millisecond())
+                    .bind(&hash.0[..])
+                    .execute(&mut tx.connection)
+                    .await?;
+            }
+            Ok(())
+        });
+        written.await
+    }
+
+    async fn sweep_sessions(&self, now: Timestamp, idle_since: Timestamp) -> Result<u64, Error> {
+        let swept = self.writer.write(async move |tx| {
+            let done = sqlx::query("DELETE FROM sso_sessions WHERE expires_at <= ? OR seen_at < ?")
+                .bind(now.as_millisecond())
+                .bind(idle_since.as_millisecond())
+                .execute(&mut tx.connection)
+                .await?;
+            Ok(done.rows_affected())
+        });
+        swept.await
+    }
+
+    async fn count(&self) -> Result<[(Kind, u64); 2], Error> {
+        let mut counts = Kind::ALL.map(|kind| (kind, 0));
+        for row in sqlx::query("SELECT kind, count(*) AS sessions FROM sso_sessions GROUP BY kind").fetch_all(&self.readers).await? {
+            let (found, sessions) = (kind(&row)?, columns::count(&row, "sessions")?);
+            counts.iter_mut().filter(|(kind, _)| *kind == found).for_each(|(_, count)| *count = sessions);
+        }
+        Ok(counts)
+    }
+}
+
+/// Adds a session inside somebody's transaction.
+pub(super) async fn insert(connection: &mut SqliteConnection, session: SessionRow) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO sso_sessions (hash, person_id, connection_id, kind, issuer, subject, sid, apps, is_admin, groups,
+            created_at, expires_at, seen_at, hints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(session.hash.0.to_vec())
+    .bind(session.person.to_string())
+    .bind(session.connection.to_string())
+    .bind(session.kind.as_str())
+    .bind(session.issuer)
+    .bind(session.subject)
+    .bind(session.sid)
+    .bind(i64::from(session.apps.bits()))
+    .bind(session.is_admin)
+    .bind(session.groups)
+    .bind(session.created_at.as_millisecond())
+    .bind(session.expires_at.as_millisecond())
+    .bind(session.seen_at.as_millisecond())
+    .bind(session.hints.map(|sealed| sealed.0))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn session(row: &SqliteRow) -> Result<SessionRow, Error> {
+    let apps = u8::try_from(row.try_get::<i64, _>("apps")?).map_err(|_| Error::Damaged("apps: more than a byte".to_owned()))?;
+    Ok(SessionRow {
+        hash: SessionHash(columns::hash(row, "hash")?),
+        person: columns::parsed(row, "person_id")?,
+        connection: columns::parsed(row, "connection_id")?,
+        kind: kind(row)?,
+        issuer: row.try_get("issuer")?,
+        subject: row.try_get("subject")?,
+        sid: row.try_get("sid")?,
+        apps: Apps::from_bits(apps),
+        is_admin: row.try_get("is_admin")?,
+        groups: row.try_get("groups")?,
+        created_at: columns::time(row, "created_at")?,
+        expires_at: columns::time(row, "expires_at")?,
+        seen_at: columns::time(row, "seen_at")?,
+        hints: row.try_get::<Option<Vec<u8>>, _>("hints")?.map(Sealed),
+    })
+}
