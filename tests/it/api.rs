@@ -77,7 +77,8 @@ fn a_wrong_call_is_told_what_is_wrong_with_it() {
     let json = || vec!["content-type: application/json".to_owned()];
     let token = |query: &str| format!("/v1/mailboxes/{SUPPORT}/token{query}");
     let large = vec![b' '; 2_000_000];
-    let cases: Vec<(&str, String, Vec<String>, &[u8], u16, &str)> = vec![
+    type Case<'a> = (&'a str, String, Vec<String>, &'a [u8], u16, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("POST", "/v1/mailboxes".into(), json(), b"{", 400, "bad_json"),
         ("POST", "/v1/mailboxes".into(), json(), b"[]", 400, "bad_json"),
         ("POST", "/v1/mailboxes".into(), json(), br#"{"adress":"x@y.test"}"#, 400, "bad_json"),

@@ -143,7 +143,8 @@ fn the_file_counts_whatever_way_it_is_written() {
         fs::write(at(name), format!("AZUREAD_CID={CLIENT_ID}\nAZUREAD_CIS={secret}\n")).unwrap();
         fs::set_permissions(at(name), Permissions::from_mode(0o600)).unwrap();
     };
-    let ways: [(&str, &dyn Fn(&str)); 8] = [
+    type Way<'a> = (&'a str, &'a dyn Fn(&str));
+    let ways: [Way<'_>; 8] = [
         ("a first file", &|secret| new("etc/OneDesk", secret)),
         ("in place", &|secret| new("etc/OneDesk", secret)),
         ("truncated, then written", &|secret| {
