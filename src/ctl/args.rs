@@ -130,6 +130,13 @@ pub enum Command {
     /// The database: condition, backup, restore, new master key
     #[command(subcommand)]
     Db(Db),
+    /// Answer httpd's questions who a browser is (a program for RewriteMap, not for people)
+    #[command(hide = true)]
+    Gate {
+        /// Where the daemon serves the web: http://ADDRESS:PORT or unix:PATH
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8380")]
+        door: String,
+    },
     /// Print a completion script
     #[command(hide = true)]
     Completions {

@@ -31,6 +31,7 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         | Command::Audit { .. }
         | Command::Db(_)
         | Command::Explain { .. }
+        | Command::Gate { .. }
         | Command::Completions { .. }
         | Command::Mailbox(Mailbox::List | Mailbox::Connect { .. } | Mailbox::Token { .. } | Mailbox::Remove { .. })
         | Command::Directory(Directory::Connect | Directory::Status | Directory::Disconnect { .. }) => return None,

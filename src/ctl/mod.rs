@@ -10,6 +10,7 @@ mod db;
 mod directory;
 mod explain;
 mod failure;
+mod gate;
 mod later;
 mod mailbox;
 mod offline;
@@ -55,6 +56,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     match cli.command {
         Command::Explain { what } => explain::run(what, output),
+        Command::Gate { door } => gate::run(&door, output),
         Command::Completions { shell } => output.raw(&completions(shell)),
         command => {
             let context = Context { client: Client::new(cli.global.socket()?), output, config: cli.global.config.clone() };

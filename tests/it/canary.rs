@@ -59,8 +59,9 @@ fn text(answer: &Answer) -> String {
 #[test]
 fn no_secret_is_heard_in_any_log_page_number_table_or_answer() {
     let mut canaries = Canaries::default();
-    [("secret", SECRET), ("next secret", NEXT), ("pasted secret", PASTED), ("proxy password", PROXY)]
-        .map(|(what, value)| canaries.add(what, value));
+    for (what, value) in [("secret", SECRET), ("next secret", NEXT), ("pasted secret", PASTED), ("proxy password", PROXY)] {
+        canaries.add(what, value);
+    }
     let (simulator, mut site) = World::apart();
     simulator.set_secret(CLIENT_ID, SECRET, i64::MAX / 2);
     simulator.set_secret(CLIENT_ID, NEXT, i64::MAX / 2);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Once;
 
 use entra_sim::{CLIENT_ID, SECRET};
@@ -11,13 +11,17 @@ use serde_json::{Value, json};
 use crate::harness::{Browser, Daemon, SUPPORT, Site};
 
 /// A running provider; dropping it ends it.
-struct Provider {
+pub struct Provider {
     child: Child,
-    origin: String,
+    /// Microsoft's login origin.
+    pub origin: String,
+    /// Stays open: a server that cannot say something ends.
+    _says: BufReader<ChildStdout>,
 }
 
 impl Provider {
-    fn start(redirect_uri: &str) -> Self {
+    /// Starts it for a client that has this redirect URI.
+    pub fn start(redirect_uri: &str) -> Self {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc-provider"));
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| {
@@ -32,10 +36,11 @@ impl Provider {
         let mut child =
             command.env("CLIENT_SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("node is needed for this test: install nodejs");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut says = BufReader::new(child.stdout.take().unwrap());
+        says.read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let endpoint = url::Url::parse(ready["token_endpoint"].as_str().unwrap()).unwrap();
-        Self { child, origin: endpoint.origin().ascii_serialization() }
+        Self { child, origin: endpoint.origin().ascii_serialization(), _says: says }
     }
 }
 

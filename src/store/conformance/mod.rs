@@ -26,8 +26,6 @@ macro_rules! engine {
                 tokens_of_two_audiences_stand_side_by_side,
                 a_new_state_leaves_the_tokens_alone,
                 a_state_with_an_old_version_changes_nothing,
-                falling_back_puts_the_previous_token_in_place,
-                falling_back_without_a_previous_token_changes_nothing,
                 expiries_name_every_access_token,
                 another_client_id_is_noted_once_and_cleared_on_return,
                 the_note_of_another_client_id_does_not_disturb_a_refresh,

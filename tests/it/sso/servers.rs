@@ -1,0 +1,103 @@
+//! Real web servers on loopback, with our snippets in their settings; dropping one stops it.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// A running nginx or httpd.
+pub struct Server {
+    _folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Server {
+    /// nginx at `port` with our two files in front of `door` and `app` (addresses); nothing where it is not installed.
+    pub fn nginx(port: u16, door: &str, app: &str) -> Option<Self> {
+        let program = installed(&["/usr/sbin/nginx"])?;
+        let folder = tempfile::tempdir().unwrap();
+        let (at, snippets) = (folder.path().display(), concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/nginx"));
+        let temporary: String =
+            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter().map(|kind| format!("{kind}_temp_path {at}/{kind};\n")).collect();
+        let text = format!(
+            "daemon off;\nmaster_process off;\nworker_processes 1;\npid {at}/pid;\nerror_log {at}/errors;\n\
+             events {{}}\nhttp {{\naccess_log off;\n{temporary}\
+             upstream onedesk {{ server {door}; keepalive 4; }}\n\
+             server {{\nlisten 127.0.0.1:{port};\ninclude {snippets}/onedesk-sso.conf;\n\
+             location /open/ {{ proxy_pass http://{app}; }}\n\
+             location / {{\nset $onedesk_app main;\ninclude {snippets}/onedesk-protect.conf;\nproxy_pass http://{app};\n}}\n}}\n}}\n"
+        );
+        let settings = folder.path().join("nginx.conf");
+        fs::write(&settings, text).unwrap();
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&settings).arg("-e").arg(folder.path().join("errors"));
+        Some(Self::run(command, folder, port))
+    }
+
+    /// httpd likewise, with `onedeskctl gate` from this build.
+    pub fn httpd(port: u16, door: &str, app: &str) -> Option<Self> {
+        let program = installed(&["/usr/sbin/httpd", "/usr/sbin/apache2"])?;
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        let modules: String = ["mpm_event", "authz_core", "rewrite", "proxy", "proxy_http", "headers", "setenvif", "unixd"]
+            .iter()
+            .filter_map(|name| Some(format!("LoadModule {name}_module {}\n", module(name)?)))
+            .collect();
+        let (gate, snippets) = (env!("CARGO_BIN_EXE_onedeskctl"), concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/httpd"));
+        let text = format!(
+            "ServerRoot {at}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {at}/pid\nErrorLog {at}/errors\n\
+             DefaultRuntimeDir {at}\nMutex file:{at}\n{modules}User nobody\nGroup nogroup\n\
+             Define ONEDESK_DOOR http://{door}\nDefine ONEDESK_GATE {gate}\n\
+             <VirtualHost *:{port}>\nProxyPass /open/ http://{app}/open/\nRewriteEngine on\n\
+             RewriteRule \"^/(?!open/)\" \"-\" [E=ONEDESK_APP:main]\n\
+             Include {snippets}/onedesk-sso.conf\nProxyPass / http://{app}/\n</VirtualHost>\n"
+        );
+        let settings = folder.path().join("httpd.conf");
+        fs::write(&settings, text).unwrap();
+        let mut command = Command::new(program);
+        command.args(["-DFOREGROUND", "-f"]).arg(&settings);
+        Some(Self::run(command, folder, port))
+    }
+
+    fn run(mut command: Command, folder: TempDir, port: u16) -> Self {
+        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+        // Neither server tells when it listens, so it is asked until it does or ends.
+        for _ in 0..500 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Self { _folder: folder, port, child };
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("{command:?}: {status}: {}", fs::read_to_string(folder.path().join("errors")).unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{command:?} does not listen");
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let id = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
+        let _ = self.child.wait();
+    }
+}
+
+fn installed(paths: &[&'static str]) -> Option<&'static str> {
+    paths.iter().find(|path| Path::new(path).exists()).copied()
+}
+
+/// Where the distribution keeps a module; nothing where it is built in.
+fn module(name: &str) -> Option<String> {
+    let folders = ["/usr/lib/apache2/modules", "/usr/lib64/httpd/modules"];
+    folders.iter().map(|folder| format!("{folder}/mod_{name}.so")).find(|path| Path::new(path).exists())
+}
