@@ -262,7 +262,8 @@ mod tests {
     #[test]
     fn forwarded_headers_of_strangers_say_nothing() {
         let request = |trusted| {
-            let request = Request::builder().header("accept", "text/html").header("x-forwarded-uri", "/a?b=c").header("x-forwarded-method", "POST");
+            let request =
+                Request::builder().header("accept", "text/html").header("x-forwarded-uri", "/a?b=c").header("x-forwarded-method", "POST");
             Original::read(&request.body(Body::empty()).unwrap(), trusted, None)
         };
         assert!(request(false).is_page && request(false).path.is_none());
