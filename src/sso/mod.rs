@@ -12,6 +12,7 @@ pub mod connections;
 mod error;
 mod flow;
 pub mod groups;
+mod hand_over;
 mod knowledge;
 mod logout;
 mod loops;
@@ -82,6 +83,7 @@ pub struct Service {
     admins: Admins,
     sign_ins: flow::SignIns,
     loops: loops::Loops,
+    hand_overs: hand_over::HandOvers,
     wire: Arc<wire::Wire>,
     transit: Arc<dyn Transit>,
     keyring: Arc<Keyring>,
@@ -112,6 +114,7 @@ impl Service {
             admins: Admins::new(Arc::clone(&store.transit), Arc::clone(&audit), clock.clone()),
             sign_ins: flow::SignIns::new(Arc::clone(&store.transit), Arc::clone(&keyring), clock.clone()),
             loops: loops::Loops::default(),
+            hand_overs: hand_over::HandOvers::default(),
             wire,
             transit: store.transit,
             keyring,
@@ -261,6 +264,14 @@ impl Service {
         if let Err(error) = self.sessions.write_all_uses().await {
             log::warn!(error:% = error; "when sessions were used cannot be written");
         }
+    }
+}
+
+/// What a missing record of the store means here.
+fn unknown_as(error: store::Error, unknown: impl Fn() -> Error) -> Error {
+    match error {
+        store::Error::NotFound => unknown(),
+        error => error.into(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::world::{World, code};
 use crate::flows::Browser;
 use crate::model::person::{App, Kind};
 use crate::oauth::callback::Callback;
-use crate::sso::{Arrival, Beginning, Purpose};
+use crate::sso::{Arrival, Beginning, ErrorKind, Purpose};
 
 #[tokio::test]
 async fn somebody_signs_in_and_is_known_by_their_session() {
@@ -111,12 +111,22 @@ async fn every_faulty_token_signs_nobody_in() {
         json!({"nonce": null}),
         json!({"sub": null}),
         json!({"iat": null}),
-        json!({"exp": 1_789_999_000}),
     ] {
         world.op.says(fault.clone());
         assert_eq!(code(world.sign_in(record).await), "id_token_refused", "{fault}");
     }
     assert_eq!(world.people().await, 0);
+}
+
+#[tokio::test]
+async fn a_clock_that_differs_from_the_providers_is_named() {
+    let world = World::new().await;
+    let record = world.record(json!({})).await;
+    // The provider's own clock is this machine's, the world's stands still elsewhere.
+    world.op.says(json!({"exp": 1_789_999_000}));
+    let error = world.sign_in(record).await.unwrap_err();
+    assert_eq!((error.problem.code.as_str(), error.kind), ("clock_skew", ErrorKind::Unavailable));
+    assert!(error.problem.title.contains("the clock of this host is"), "{}", error.problem.title);
 }
 
 #[tokio::test]
@@ -168,7 +178,8 @@ async fn a_session_ends_by_age_and_by_idling() {
 async fn trying_a_record_changes_nothing_but_that_it_was_tried() {
     let world = World::new().await;
     let record = world.record(json!({"enabled": false})).await;
-    let beginning = Beginning { connection: record, app: App::Main, return_to: None, login_hint: None, purpose: Purpose::Test };
+    let beginning =
+        Beginning { connection: record, app: App::Main, return_to: None, login_hint: None, purpose: Purpose::Test, popup: false };
     let departure = world.sso.depart(beginning, None).await.unwrap();
     let Ok(Arrival::Tested(trial)) = world.arrive(world.answer(&departure), Some(&departure.browser)).await else { panic!() };
     assert_eq!(trial.outcome, "would become a new user");

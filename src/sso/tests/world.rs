@@ -140,7 +140,8 @@ impl World {
 
     pub async fn depart(&self, connection: ConnectionId, browser: Option<&Browser>) -> Result<Departure, Error> {
         let app = if self.sso.connections().get(connection)?.kind() == crate::model::person::Kind::User { App::Main } else { App::Portal };
-        let beginning = Beginning { connection, app, return_to: ReturnTo::parse("/x"), login_hint: None, purpose: Purpose::SignIn };
+        let beginning =
+            Beginning { connection, app, return_to: ReturnTo::parse("/x"), login_hint: None, purpose: Purpose::SignIn, popup: false };
         self.sso.depart(beginning, browser.cloned()).await
     }
 
