@@ -301,6 +301,7 @@ fn a_changed_client_id_asks_for_new_sign_ins_and_putting_the_old_one_back_heals(
     let mailbox = world.daemon.wait_for_mailbox(SUPPORT, "needs_reauth");
     assert_eq!(mailbox["reason"], "client_changed");
     world.daemon.restart();
+    world.daemon.wait_for_mailbox(SUPPORT, "needs_reauth");
     let refused = world.daemon.token(SUPPORT, "imap").expect(409).json();
     assert_eq!((&refused["code"], &refused["reason"]), (&json!("needs_reauth"), &json!("client_changed")), "{refused}");
 
