@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
@@ -58,4 +59,14 @@ pub fn pss(pid: u32) -> Result<u64> {
     let text = fs::read_to_string(Path::new(&path)).with_context(|| format!("cannot read {path}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss line")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+/// The processor time that a process has used so far, in user mode and in the kernel (proc_pid_stat(5)).
+pub fn cpu_time(pid: u32) -> Result<Duration> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process has ended")?;
+    // The name before may hold anything but ends with the last parenthesis; the state is field 3, the times 14 and 15.
+    let (_, fields) = text.rsplit_once(')').context("no stat line")?;
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or_default()).sum();
+    // USER_HZ, which is 100 on every architecture that we build for.
+    Ok(Duration::from_millis(ticks * 10))
 }

@@ -32,8 +32,8 @@ impl Scale {
             starts: 20,
             mailboxes: 1_000,
             many: 10_000,
-            rounds: 7,
-            round: Duration::from_millis(1500),
+            rounds: 15,
+            round: Duration::from_millis(600),
             rotations: 500,
         }
     }
@@ -46,8 +46,8 @@ impl Scale {
             starts: 5,
             mailboxes: 100,
             many: 500,
-            rounds: 3,
-            round: Duration::from_millis(500),
+            rounds: 5,
+            round: Duration::from_millis(300),
             rotations: 50,
         }
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 pub use keyfile::KeySource;
-pub use keyring::{Error, KeyId, Keyring, OpenError, SealError};
+pub use keyring::{Error, Keyring, OpenError};
 
 use crate::model::Secret;
 
@@ -31,17 +31,12 @@ pub fn random_token(bytes: usize) -> Secret<String> {
     Secret::new(URL_SAFE_NO_PAD.encode(&*random))
 }
 
-/// SHA-256 (FIPS 180-4).
+/// SHA-256 (FIPS 180-4): also the form in which a token of [`random_token`] is stored and found. Such tokens cannot be guessed, so
+/// no salt and no slow hash is needed; passwords that people choose need both.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     hash
-}
-
-/// The hash by which a token of [`random_token`] is stored and found. Such tokens cannot be guessed, so no salt and no
-/// slow hash is needed; passwords that people choose need both.
-pub fn hash_token(token: &str) -> [u8; 32] {
-    sha256(token.as_bytes())
 }
 
 #[expect(clippy::expect_used, reason = "without randomness every key and token could be guessed: nothing may go on")]
@@ -65,6 +60,5 @@ mod tests {
     fn sha256_is_the_documented_one() {
         let hex: String = sha256(b"abc").iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(hash_token("abc"), sha256(b"abc"));
     }
 }

@@ -78,8 +78,9 @@ fn help_marks_exactly_what_is_refused() {
         ("mailbox test a@b.test", true),
         ("mailbox app-password add a@b.test phone", true),
         ("directory sync", true),
-        ("sso enable users", true),
-        ("people resolve 7 deny", true),
+        ("sso enable users", false),
+        ("people resolve 7 deny", false),
+        ("admin-link", false),
         ("db rekey", false),
     ] {
         let words = std::iter::once("onedeskctl").chain(line.split(' '));

@@ -98,8 +98,7 @@ impl Error {
             }
             Self::Flow(_) | Self::Callback(_) | Self::Issuer(_) => ErrorKind::BadRequest,
             Self::Refused { kind, .. } => *kind,
-            Self::NotAllowed(_) => ErrorKind::Forbidden,
-            Self::IdToken(IdTokenError::Tenant(_)) => ErrorKind::Forbidden,
+            Self::NotAllowed(_) | Self::IdToken(IdTokenError::Tenant(_)) => ErrorKind::Forbidden,
             Self::IdToken(_) | Self::Provider(_) => ErrorKind::BadGateway,
             Self::Token(error) => match error.verdict {
                 Verdict::ClientRejected | Verdict::Misconfigured => ErrorKind::Unavailable,

@@ -178,7 +178,7 @@ impl Flows {
     /// [`Error::Store`].
     pub async fn begin(&self, ticket: &TicketRow, browser: Option<Browser>, destination: Destination) -> Result<Begun, Error> {
         let now = self.clock.now();
-        let browser = browser.unwrap_or_else(Browser::new);
+        let browser = browser.unwrap_or_default();
         let state = crypto::random_token(32);
         let hash = state_hash(state.expose());
         let pending = Pending {

@@ -26,8 +26,8 @@ pub fn slack(lifetime: SignedDuration) -> SignedDuration {
     PROMISED.min(lifetime / 2)
 }
 
-/// When a token is refreshed without being asked for: between half and three quarters of its life, spread by `jitter` (0 to
-/// 1) so that ten thousand mailboxes connected in one hour do not come back together. At 60 minutes 15 are left then, which is
+/// When a token is refreshed without being asked for: between half and three quarters of its life, spread by `jitter`, from 0
+/// to 1, so that ten thousand mailboxes connected in one hour do not come back together. At 60 minutes 15 are left then, which is
 /// more than the ten that readers are promised and than the 20 seconds that a request may take.
 pub fn due(token: &AccessToken, jitter: f64) -> Timestamp {
     let share = 0.5 + 0.25 * jitter.clamp(0.0, 1.0);

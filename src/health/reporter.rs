@@ -50,17 +50,19 @@ impl Reporter {
 
     /// The status now.
     pub async fn report(&self) -> Status {
-        let credentials = credentials(&self.parts.keeper.status());
+        // Taken once: what is told must be of one moment, whatever happens while the rest is gathered.
+        let keeper = self.parts.keeper.status();
+        let credentials = credentials(&keeper);
         let mailboxes = self.mailbox_counts();
         let directory = self.directory_counts();
         let checks = self.checks(&credentials, mailboxes, directory).await;
-        let mut warnings = self.parts.keeper.status().warnings.clone();
+        let mut warnings = keeper.warnings.clone();
         warnings.extend(self.parts.notes.borrow().iter().cloned());
         warnings.extend(self.parts.sso.connections().warnings());
         let switches = self.parts.sso.connections().switches();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            state: self.state(&checks),
+            state: self.state(keeper.state, &checks),
             credentials,
             warnings,
             mailboxes,
@@ -73,10 +75,10 @@ impl Reporter {
     /// Why requests cannot be served; nothing when they can.
     pub async fn unready(&self) -> Vec<Problem> {
         let mut reasons = Vec::new();
+        let keeper = self.parts.keeper.status();
         // Signing in needs no credentials of the host: its client records have their own.
-        if self.parts.keeper.in_force().is_none() && !self.parts.sso.connections().is_anyone_let_in() {
-            let problem = self.parts.keeper.status().problem.clone();
-            reasons.push(problem.unwrap_or_else(credentials_missing));
+        if keeper.in_force.is_none() && !self.parts.sso.connections().is_anyone_let_in() {
+            reasons.push(keeper.problem.clone().unwrap_or_else(credentials_missing));
         }
         reasons.extend(self.store_problem().await);
         reasons
@@ -128,8 +130,7 @@ impl Reporter {
         metrics.set_soonest_access_expiry(healthy.filter_map(|view| view.access_expires_at).min().map(jiff::Timestamp::as_second));
     }
 
-    fn state(&self, checks: &[Check]) -> State {
-        let credentials = self.parts.keeper.status().state;
+    fn state(&self, credentials: keeper::State, checks: &[Check]) -> State {
         if credentials == keeper::State::Unconfigured || self.parts.settings.borrow().public_url.is_none() {
             State::Unconfigured
         } else if credentials == keeper::State::Stale {

@@ -63,6 +63,10 @@ fn is_json(parts: &Parts) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // serde takes an array for a struct too, its elements for the members in order: nobody means that.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "bad_json", "the body is an array, expected an object"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         Refusal::new(StatusCode::BAD_REQUEST, "bad_json", in_words(&error)).hint("see GET /v1/openapi.json, or onedesk-api(7)")
     })

@@ -1,9 +1,13 @@
 //! [`Clock`]: the only place that reads the time. Tests hold a manual one and never sleep.
 
+#[cfg(test)]
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+#[cfg(test)]
+use jiff::SignedDuration;
+use jiff::Timestamp;
+#[cfg(test)]
 use tokio::sync::watch;
 
 /// Where `now` comes from. Cheap to clone.
@@ -13,6 +17,7 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     System,
+    #[cfg(test)]
     Manual(Arc<watch::Sender<Timestamp>>),
 }
 
@@ -26,7 +31,8 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still until [`Clock::advance`].
+    /// A clock for tests that stands still until [`Clock::advance`].
+    #[cfg(test)]
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
@@ -37,11 +43,13 @@ impl Clock {
         match &self.0 {
             // What is kept in memory is then what comes back from the database.
             Source::System => Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or_default(),
+            #[cfg(test)]
             Source::Manual(time) => *time.borrow(),
         }
     }
 
     /// Moves a manual clock and wakes who waits on it; a system clock stays as it is.
+    #[cfg(test)]
     pub fn advance(&self, by: SignedDuration) {
         if let Source::Manual(time) = &self.0 {
             time.send_modify(|now| *now = now.saturating_add(by).unwrap_or(*now));
@@ -58,6 +66,7 @@ impl Clock {
                 }
                 tokio::time::sleep(left.min(LONGEST_NAP)).await;
             },
+            #[cfg(test)]
             Source::Manual(time) => {
                 let mut time = time.subscribe();
                 // The sender lives in `self`, so waiting cannot fail.
@@ -75,12 +84,7 @@ mod tests {
     async fn a_manual_clock_wakes_the_waiting_when_it_is_advanced() {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
         let deadline = clock.now() + SignedDuration::from_mins(5);
-        let waiting = tokio::spawn({
-            let clock = clock.clone();
-            async move { clock.wait_until(deadline).await }
-        });
-        clock.advance(SignedDuration::from_mins(6));
-        waiting.await.unwrap();
+        tokio::join!(clock.wait_until(deadline), async { clock.advance(SignedDuration::from_mins(6)) });
         assert!(clock.now() > deadline);
     }
 }

@@ -31,13 +31,6 @@ macro_rules! guid {
         #[serde(transparent)]
         pub struct $name(Uuid);
 
-        impl $name {
-            /// The identifier with this value.
-            pub const fn from_uuid(value: Uuid) -> Self {
-                Self(value)
-            }
-        }
-
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.hyphenated().fmt(f)
@@ -94,9 +87,6 @@ guid! {
     ConflictId
 }
 
-/// The tenant that stands for personal Microsoft accounts.
-pub const PERSONAL_ACCOUNTS: TenantId = TenantId(Uuid::from_u128(0x9188_040d_6c67_4c5b_b112_36a3_04b6_6dad));
-
 macro_rules! made_here {
     ($($name:ident),*) => {$(
         impl $name {
@@ -147,10 +137,5 @@ mod tests {
     fn a_client_id_is_printed_in_lower_case() {
         let id: ClientId = "AAAAAAAA-BBBB-cccc-dddd-EEEEEEEEEEEE".parse().unwrap();
         assert_eq!(id.to_string(), "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
-    }
-
-    #[test]
-    fn the_personal_tenant_is_the_documented_one() {
-        assert_eq!(PERSONAL_ACCOUNTS.to_string(), "9188040d-6c67-4c5b-b112-36a304b66dad");
     }
 }

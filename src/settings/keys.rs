@@ -11,6 +11,7 @@ pub struct Key {
     /// What counts where the file is silent.
     pub preset: Preset,
     /// When a change applies.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests hold restart_needed and onedeskd.toml(5) to it"))]
     pub applies: Applies,
 }
 

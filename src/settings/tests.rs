@@ -31,7 +31,7 @@ fn an_empty_file_gives_the_defaults_and_asks_for_the_public_url() {
     assert_eq!(settings.public_url, None);
     assert_eq!(settings.listen.http, Address::Tcp("127.0.0.1:8380".parse().unwrap()));
     assert_eq!(settings.listen.metrics, Some(Address::Tcp("127.0.0.1:9380".parse().unwrap())));
-    assert!(settings.listen.trusts("127.3.2.1".parse().unwrap()) && settings.listen.trusts("::1".parse().unwrap()));
+    assert_eq!(settings.listen.trusted_proxies, ["127.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()));
     assert_eq!(settings.database.url.path(), "/var/lib/onedesk/onedesk.db");
     assert_eq!(settings.microsoft.authority, "https://login.microsoftonline.com");
     assert_eq!(settings.microsoft.tenant, "organizations");

@@ -50,6 +50,9 @@ pub struct Pending {
     pub redirect_uri: String,
     /// The scopes that were asked for.
     pub scope: String,
+    /// Whether it runs in the Widget's popup.
+    #[serde(default)]
+    pub popup: bool,
     /// Whether the flow was begun anew already because the browser's cookie was missing.
     pub restarted: bool,
     verifier: String,
@@ -91,6 +94,8 @@ pub struct Destination {
     pub redirect_uri: String,
     /// What is asked for.
     pub scope: String,
+    /// Whether it runs in the Widget's popup.
+    pub popup: bool,
     /// Whether this is the second attempt.
     pub restarted: bool,
 }
@@ -135,6 +140,7 @@ impl SignIns {
             promises_iss: to.promises_iss,
             redirect_uri: to.redirect_uri,
             scope: to.scope,
+            popup: to.popup,
             restarted: to.restarted,
             verifier: crypto::random_token(32).expose().clone(),
             nonce: crypto::random_token(32).expose().clone(),

@@ -12,6 +12,7 @@ pub mod connections;
 mod error;
 mod flow;
 pub mod groups;
+mod hand_over;
 mod knowledge;
 mod logout;
 mod loops;
@@ -41,8 +42,7 @@ use crate::store::sso::Sso;
 use crate::store::sso::transit::Transit;
 use crate::system::http::Http;
 
-pub use admins::{Admins, Pass};
-pub use cache::Entry;
+pub use admins::Admins;
 pub use connections::Connections;
 pub use error::{Error, ErrorKind};
 pub use flow::Purpose;
@@ -83,6 +83,7 @@ pub struct Service {
     admins: Admins,
     sign_ins: flow::SignIns,
     loops: loops::Loops,
+    hand_overs: hand_over::HandOvers,
     wire: Arc<wire::Wire>,
     transit: Arc<dyn Transit>,
     keyring: Arc<Keyring>,
@@ -113,6 +114,7 @@ impl Service {
             admins: Admins::new(Arc::clone(&store.transit), Arc::clone(&audit), clock.clone()),
             sign_ins: flow::SignIns::new(Arc::clone(&store.transit), Arc::clone(&keyring), clock.clone()),
             loops: loops::Loops::default(),
+            hand_overs: hand_over::HandOvers::default(),
             wire,
             transit: store.transit,
             keyring,
@@ -265,6 +267,14 @@ impl Service {
     }
 }
 
+/// What a missing record of the store means here.
+fn unknown_as(error: store::Error, unknown: impl Fn() -> Error) -> Error {
+    match error {
+        store::Error::NotFound => unknown(),
+        error => error.into(),
+    }
+}
+
 /// Seals a secret of single sign-on.
 fn seal(keyring: &Keyring, context: &str, secret: &Secret<String>) -> Result<Sealed, Error> {
     keyring.seal(context, secret).map_err(|_| {
@@ -276,3 +286,6 @@ fn seal(keyring: &Keyring, context: &str, secret: &Secret<String>) -> Result<Sea
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

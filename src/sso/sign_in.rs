@@ -23,7 +23,7 @@ use crate::oauth::endpoints::Version;
 use crate::oauth::id_token::{IdTokenError, Nonce, Tenants};
 use crate::oauth::provider::{Provider, SignIn, VerifyError};
 use crate::oauth::token::{GrantRequest, TokenEndpoint, Tokens, Verdict};
-use crate::store::sso::sessions::{SessionHash, SessionRow};
+use crate::store::sso::sessions::SessionRow;
 
 /// Two clocks that differ by more are named in the error.
 const SKEW_WORTH_NAMING: i64 = 60;
@@ -41,6 +41,8 @@ pub struct Beginning {
     pub login_hint: Option<String>,
     /// Sign-in or test.
     pub purpose: Purpose,
+    /// Whether it runs in the Widget's popup.
+    pub popup: bool,
 }
 
 /// Where the browser is sent, and the cookie that goes with it.
@@ -70,12 +72,12 @@ pub enum Arrival {
 pub struct SignedIn {
     /// The session's id, for the cookie.
     pub session: Secret<String>,
-    /// The session's hash.
-    pub hash: SessionHash,
     /// The app.
     pub app: App,
     /// Where on our origin to go.
     pub return_to: Option<String>,
+    /// The code by which the Widget's frame gets a session of its own.
+    pub hand_over: Option<Secret<String>>,
 }
 
 impl Service {
@@ -141,6 +143,7 @@ impl Service {
             promises_iss: published.document.promises_iss,
             redirect_uri: self.public_url(CALLBACK_PATH)?,
             scope: record.scope(&settings),
+            popup: beginning.popup && beginning.app == App::Widget,
             restarted,
         };
         let (state, pending) = self.sign_ins.begin(&browser, destination).await?;
@@ -199,6 +202,7 @@ impl Service {
             return_to: pending.return_to.as_deref().and_then(ReturnTo::parse),
             login_hint: None,
             purpose: pending.purpose,
+            popup: pending.popup,
         };
         self.may_begin(&record, &beginning)?;
         self.send(&record, beginning, None, true).await
@@ -330,7 +334,8 @@ impl Service {
             self.sessions.forget_person(admitted.person);
         }
         self.connections.worked(record).await?;
-        Ok(SignedIn { session: id, hash, app: pending.app, return_to: pending.return_to.clone() })
+        let hand_over = pending.popup.then(|| self.hand_overs.give(hash, now));
+        Ok(SignedIn { session: id, app: pending.app, return_to: pending.return_to.clone(), hand_over })
     }
 }
 

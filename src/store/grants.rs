@@ -104,9 +104,6 @@ pub trait Grants: Send + Sync {
     /// Writes another state and returns the new version; the tokens stay as they are. Errors as [`Grants::rotate`].
     async fn set_state(&self, fence: &Fence, id: GrantId, version: u64, state: &GrantState) -> Result<u64, Error>;
 
-    /// Puts the previous refresh token in the newest one's place (it proved to be the one that works). Errors as [`Grants::rotate`].
-    async fn fall_back(&self, fence: &Fence, id: GrantId, version: u64) -> Result<u64, Error>;
-
     /// Notes on every grant of another client id when it was left behind, and clears the note on those of `client_id`.
     async fn mark_client(&self, client_id: ClientId, now: Timestamp) -> Result<(), Error>;
 

@@ -2,7 +2,6 @@
 
 pub mod accept;
 pub mod admission;
-pub mod backoff;
 #[cfg(test)]
 mod child;
 pub mod deadlines;

@@ -13,10 +13,10 @@ use crate::harness::{Browser, Daemon, SUPPORT, Site};
 /// A running provider; dropping it ends it.
 pub struct Provider {
     child: Child,
-    /// Its standard output stays open: it ends when it cannot warn.
-    _warnings: BufReader<ChildStdout>,
     /// Microsoft's login origin.
     pub origin: String,
+    /// Stays open: a server that cannot say something ends.
+    _says: BufReader<ChildStdout>,
 }
 
 impl Provider {
@@ -36,11 +36,11 @@ impl Provider {
         let mut child =
             command.env("CLIENT_SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("node is needed for this test: install nodejs");
         let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
+        let mut says = BufReader::new(child.stdout.take().unwrap());
+        says.read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let endpoint = url::Url::parse(ready["token_endpoint"].as_str().unwrap()).unwrap();
-        Self { child, _warnings: output, origin: endpoint.origin().ascii_serialization() }
+        Self { child, origin: endpoint.origin().ascii_serialization(), _says: says }
     }
 }
 

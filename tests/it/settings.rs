@@ -51,7 +51,7 @@ fn a_bad_file_keeps_the_old_settings_and_says_line_and_cure() {
 #[test]
 fn what_needs_a_restart_is_named() {
     let mut world = World::start();
-    world.daemon.site.set("database.url", "\"sqlite:///nonexistent/other.db\"");
+    world.daemon.site.set("database.url", "\"sqlite:///proc/onedesk/other.db\"");
     let status = world.daemon.wait_for_status("a restart is asked for", |status| warning(status, "restart_needed").is_some());
     assert!(warning(&status, "restart_needed").unwrap()["title"].as_str().unwrap().contains("database"), "{status}");
 }
@@ -76,15 +76,11 @@ fn without_a_public_url_the_daemon_runs_unconfigured_until_there_is_one() {
 #[test]
 fn a_check_of_the_settings_says_what_is_wrong_and_where() {
     let (_simulator, site) = World::apart();
-    let check = |site: &_| {
-        let mut command = Daemon::command(site);
-        command.stderr(std::process::Stdio::piped()).arg("--check-config").output().unwrap()
-    };
-    assert_eq!(check(&site).status.code(), Some(0));
+    let check = |site: &_| Daemon::run_to_the_end(site, &["--check-config"]);
+    assert_eq!(check(&site), (Some(0), String::new()));
     std::fs::write(site.config(), "public_url = \"https://desk.example.test\"\n[listen]\nhtpp = \"127.0.0.1:1\"\n").unwrap();
-    let output = check(&site);
-    let shown = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(78));
+    let (code, shown) = check(&site);
+    assert_eq!(code, Some(78));
     for part in [":3:1: unknown key \"htpp\"", "^^^^", "did you mean \"http\"?"] {
         assert!(shown.contains(part), "{part} in {shown}");
     }

@@ -14,12 +14,13 @@ use crate::report::Figure;
 use crate::scale::Scale;
 use crate::sign_in::{self, Person};
 
-const MAILBOXES: usize = 12;
+/// Few, so that 500 rotations take some hundred kills.
+const MAILBOXES: usize = 5;
 /// Seconds that an access token lasts: every start finds all grants due, and they stay so.
 const LIFETIME: u64 = 2;
-/// A kill comes within this after READY: twice as long as the grants need to be refreshed once, so that half of the kills
-/// hit the rush after the start and the others what comes later.
-const LONGEST_LIFE: u64 = 160;
+/// Milliseconds. A kill comes within this after READY, which is about when all grants have been refreshed once: most kills hit
+/// a refresh under way.
+const LONGEST_LIFE: u64 = 60;
 
 /// Nothing rotates if it takes more.
 const MOST_KILLS: usize = 2_000;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::Connected;
 use crate::client::{Connection, Place};
+use crate::machine;
 use crate::programs::{Scene, address_of};
 use crate::report::Figure;
 use crate::scale::Scale;
@@ -24,15 +25,23 @@ pub async fn measure(connected: &Connected, scale: &Scale) -> Result<Figure> {
     let answer = Connection::open(&daemon.api).await?.get(&path).await?;
     ensure!(answer.status() == 200, "no token: {}", answer.status());
     let size = answer.body().len();
-    let (_bare, baseline) = bare(connected.installation.scene(), &connected.installation.folder, answer.body()).await?;
+    let (bare_process, baseline) = bare(connected.installation.scene(), &connected.installation.folder, answer.body()).await?;
 
     let warm_up = scale.round / 2;
     for place in [&daemon.api, &baseline] {
         rate(place, &path, warm_up).await?;
     }
+    let pids = [daemon.pid()?, bare_process.id().context("the baseline has ended")?];
+    let before = pids.map(machine::cpu_time);
     let mut rounds = Vec::new();
     for _ in 0..scale.rounds {
         rounds.push((rate(&daemon.api, &path, scale.round).await?, rate(&baseline, &path, scale.round).await?));
+    }
+    let answered = [rounds.iter().map(|(ours, _)| ours).sum::<f64>(), rounds.iter().map(|(_, bare)| bare).sum::<f64>()];
+    let mut costs = Vec::new();
+    for ((pid, before), rates) in pids.into_iter().zip(before).zip(answered) {
+        let spent = machine::cpu_time(pid)?.saturating_sub(before?);
+        costs.push(spent.as_secs_f64() * 1e6 / (rates * scale.round.as_secs_f64()));
     }
     daemon.stop().await?;
     let ratio = median(rounds.iter().map(|(ours, bare)| ours / bare));
@@ -53,6 +62,7 @@ pub async fn measure(connected: &Connected, scale: &Scale) -> Result<Figure> {
                 "Ratios of the rounds: {}.",
                 rounds.iter().map(|(ours, bare)| format!("{:.2}", ours / bare)).collect::<Vec<_>>().join(", ")
             ),
+            format!("Processor time of the server for a request, user and kernel: {:.0} us, the bare one {:.0} us.", costs[0], costs[1]),
             "Client and server share the machine; each server is a process of its own.".to_owned(),
         ],
     })

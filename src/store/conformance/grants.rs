@@ -90,7 +90,6 @@ pub async fn a_fenced_writer_writes_nothing(store: Store) {
     for fence in [old, never] {
         assert!(matches!(store.grants.rotate(&fence, id, 1, rotation(2)).await, Err(Error::Fenced)));
         assert!(matches!(store.grants.set_state(&fence, id, 1, &GrantState::Healthy).await, Err(Error::Fenced)));
-        assert!(matches!(store.grants.fall_back(&fence, id, 1).await, Err(Error::Fenced)));
     }
     assert_eq!((get(&store, id).await.version, get(&store, id).await.refresh), (1, sealed("refresh 1")));
 }
@@ -142,20 +141,6 @@ pub async fn a_state_with_an_old_version_changes_nothing(store: Store) {
     let state = GrantState::NeedsReauth { reason: ReauthReason::GrantRefused, problem: problem() };
     assert!(matches!(store.grants.set_state(&fence, id, 1, &state).await, Err(Error::Conflict)));
     assert_eq!(get(&store, id).await.state, GrantState::Healthy);
-}
-
-pub async fn falling_back_puts_the_previous_token_in_place(store: Store) {
-    let (id, fence) = (connect(&store, ONE, 1).await, fence(&store).await);
-    store.grants.rotate(&fence, id, 1, rotation(2)).await.unwrap();
-    assert_eq!(store.grants.fall_back(&fence, id, 2).await.unwrap(), 3);
-    let grant = get(&store, id).await;
-    assert_eq!((grant.refresh, grant.previous, grant.version), (sealed("refresh 1"), None, 3));
-}
-
-pub async fn falling_back_without_a_previous_token_changes_nothing(store: Store) {
-    let (id, fence) = (connect(&store, ONE, 1).await, fence(&store).await);
-    assert!(matches!(store.grants.fall_back(&fence, id, 1).await, Err(Error::NotFound)));
-    assert_eq!((get(&store, id).await.refresh, get(&store, id).await.version), (sealed("refresh 1"), 1));
 }
 
 pub async fn expiries_name_every_access_token(store: Store) {

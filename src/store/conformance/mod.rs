@@ -5,6 +5,7 @@ mod flows;
 mod grants;
 mod log_and_leases;
 pub mod samples;
+mod sign_on;
 
 /// The list. `$fresh` makes an empty store, and something that keeps it alive.
 macro_rules! engine {
@@ -25,8 +26,6 @@ macro_rules! engine {
                 tokens_of_two_audiences_stand_side_by_side,
                 a_new_state_leaves_the_tokens_alone,
                 a_state_with_an_old_version_changes_nothing,
-                falling_back_puts_the_previous_token_in_place,
-                falling_back_without_a_previous_token_changes_nothing,
                 expiries_name_every_access_token,
                 another_client_id_is_noted_once_and_cleared_on_return,
                 the_note_of_another_client_id_does_not_disturb_a_refresh,
@@ -77,6 +76,28 @@ macro_rules! engine {
                 leases_of_different_names_do_not_meet,
                 changes_are_told_after_they_can_be_read,
                 a_refused_write_tells_nothing,
+            });
+            engine!(@area $fresh, sign_on {
+                switching_off_ends_the_sessions_of_that_kind,
+                a_record_comes_back_as_it_was,
+                a_record_changed_meanwhile_is_a_conflict,
+                a_removed_record_takes_its_sessions_along,
+                an_address_is_one_persons_over_both_kinds,
+                several_people_have_no_address,
+                somebody_is_found_by_account_and_by_address,
+                an_account_of_entra_is_found_under_another_subject,
+                a_record_with_an_account_is_linked_to_no_second_one,
+                an_account_that_is_somebody_elses_admits_nobody,
+                a_removed_person_takes_accounts_and_sessions_along,
+                people_are_found_by_a_part_of_name_or_address_page_by_page,
+                a_conflict_waits_once_and_is_decided_once,
+                sessions_end_by_sid_issuer_and_account,
+                uses_only_move_forward,
+                what_ran_out_is_swept,
+                a_sign_in_is_taken_once_and_the_oldest_go_first,
+                a_logout_token_counts_once,
+                an_admin_link_opens_one_session,
+                secrets_of_sign_on_are_counted_and_sealed_again,
             });
         }
     };

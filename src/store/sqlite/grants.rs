@@ -85,25 +85,6 @@ impl Grants for Engine {
         set.await
     }
 
-    async fn fall_back(&self, fence: &Fence, id: GrantId, version: u64) -> Result<u64, Error> {
-        let fence = fence.clone();
-        let fallen = self.writer.write(async move |tx| {
-            leases::check(&mut tx.connection, &fence).await?;
-            let done = sqlx::query(
-                "UPDATE grants SET version = version + 1, refresh = previous, previous = NULL
-                 WHERE id = ? AND version = ? AND previous IS NOT NULL",
-            )
-            .bind(id.to_string())
-            .bind(number(version))
-            .execute(&mut tx.connection)
-            .await?;
-            changed(&mut tx.connection, &done, id, version).await?;
-            tx.changes.push(Change::Grant(id));
-            Ok(version + 1)
-        });
-        fallen.await
-    }
-
     async fn mark_client(&self, client_id: ClientId, now: Timestamp) -> Result<(), Error> {
         // The version stays: a refresh that is under way must not lose its token to this note.
         let marked = self.writer.write(async move |tx| {

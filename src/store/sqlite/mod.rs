@@ -102,6 +102,7 @@ impl Sqlite {
     }
 
     /// Closes the database once every [`Store`] is dropped and every write that was queued is done. Another process can have it then.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the daemon lets go of its database by ending; tests open it again"))]
     pub async fn close(self) {
         let Self { engine, closed, .. } = self;
         engine.readers.close().await;

@@ -32,11 +32,15 @@ async fn close(opened: Opened) {
     opened.database.close().await;
 }
 
+fn newest() -> i64 {
+    schema::newest(&schema::MIGRATOR)
+}
+
 /// This version's schema and `more` invented ones behind it.
 fn later(more: i64) -> Migrator {
     let invented = (0..more).map(|n| {
         let sql = format!("CREATE TABLE later_{n} (x INTEGER) STRICT");
-        let version = schema::newest(&schema::MIGRATOR) + 1 + n;
+        let version = newest() + 1 + n;
         Migration::new(version, "later".into(), MigrationType::Simple, sqlx::AssertSqlSafe(sql).into_sql_str(), false)
     });
     Migrator::with_migrations(schema::MIGRATOR.iter().cloned().chain(invented).collect())
@@ -109,7 +113,11 @@ async fn a_newer_schema_is_refused_and_the_backup_to_restore_named() {
     close(newer).await;
     let before = fs::read(&path).unwrap();
     let error = open(&path).await.err().unwrap();
-    assert!(matches!(&error, OpenError::Newer { found: 2, known: 1, backup: Some(backup), .. } if *backup == made.backup), "{error}");
+    assert!(
+        matches!(&error, OpenError::Newer { found, known, backup: Some(backup), .. }
+            if (*found, *known) == (newest() + 1, newest()) && *backup == made.backup),
+        "{error}"
+    );
     assert!(error.to_string().contains("made by a newer version"));
     assert!(error.hint().unwrap().contains(made.backup.to_str().unwrap()));
     assert_eq!(fs::read(&path).unwrap(), before);
@@ -130,14 +138,15 @@ async fn a_migration_is_preceded_by_a_backup_and_the_newest_three_stay() {
         clock.advance(SignedDuration::from_secs(1));
         let opened = Sqlite::open_with(&path, &clock, &later(more)).await.unwrap();
         let migrated = opened.migrated.clone().unwrap();
-        assert_eq!((migrated.from, migrated.to, mode(&migrated.backup)), (more, more + 1, 0o600));
+        assert_eq!((migrated.from, migrated.to, mode(&migrated.backup)), (newest() + more - 1, newest() + more, 0o600));
         assert!(opened.store.grants.get(id).await.is_ok());
         close(opened).await;
     }
     let mut kept: Vec<_> =
         fs::read_dir(folder.path().join("backups")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     kept.sort();
-    assert_eq!(kept.iter().map(|name| name.rsplit("-v").next().unwrap()).collect::<Vec<_>>(), ["3.db", "4.db", "5.db"]);
+    let schemas = [2, 3, 4].map(|more| format!("{}.db", newest() + more));
+    assert_eq!(kept.iter().map(|name| name.rsplit("-v").next().unwrap()).collect::<Vec<_>>(), schemas);
     assert!(kept[0].starts_with("onedesk-2027"), "{kept:?}");
 }
 
@@ -169,7 +178,7 @@ async fn a_backup_can_be_restored_and_nothing_is_written_over() {
     assert!(matches!(opened.database.backup(&copy).await, Err(OpenError::Exists(_))));
     let two = connect(&opened.store, "two@example.test", 2).await;
     let status = opened.database.status().await.unwrap();
-    assert_eq!((status.schema, status.mailboxes, status.grants, status.audit), (1, 2, 2, 2));
+    assert_eq!((status.schema, status.mailboxes, status.grants, status.audit), (newest(), 2, 2, 2));
     assert!(status.findings.is_empty() && status.size > 0);
     close(opened).await;
 

@@ -91,7 +91,7 @@ async fn test(
         let connection: ConnectionId = connection.parse().map_err(|_| unknown())?;
         let record = door.services.sso.connections().get(connection)?;
         let app = record.apps().next().ok_or_else(unknown)?;
-        Ok(Beginning { connection, app, return_to: None, login_hint: None, purpose: Purpose::Test })
+        Ok(Beginning { connection, app, return_to: None, login_hint: None, purpose: Purpose::Test, popup: false })
     };
     depart(&door, &visitor, beginning.await).await
 }

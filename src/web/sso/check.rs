@@ -139,7 +139,8 @@ fn not_signed_in(door: &Door, request: &Request, app: Option<App>, redirect: boo
     }
     let settings = door.services.settings.borrow().clone();
     let trusted = request.extensions().get::<Peer>().is_some_and(|peer| is_trusted(peer, &settings));
-    let original = Original::read(request, trusted, &settings);
+    let origin = settings.public_url.as_ref().map(crate::settings::PublicUrl::as_str);
+    let original = Original::read(request, trusted, origin);
     if !original.is_page {
         return response;
     }
@@ -178,11 +179,11 @@ struct Original {
 }
 
 impl Original {
-    fn read(request: &Request, trusted: bool, settings: &Settings) -> Self {
+    fn read(request: &Request, trusted: bool, origin: Option<&str>) -> Self {
         let headers = request.headers();
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|_| trusted);
         let method = text("x-original-method").or_else(|| text("x-forwarded-method")).unwrap_or("GET");
-        let own_host = settings.public_url.as_ref().map(|origin| origin.as_str().split("://").nth(1).unwrap_or_default().to_owned());
+        let own_host = origin.map(|origin| origin.split("://").nth(1).unwrap_or_default());
         // An app on another host cannot be returned to by a path.
         let same_host = text("x-forwarded-host").is_none_or(|host| own_host.is_none_or(|own| own.eq_ignore_ascii_case(host)));
         let uri = text("x-original-uri").or_else(|| text("x-forwarded-uri")).filter(|_| same_host);
@@ -260,14 +261,22 @@ mod tests {
 
     #[test]
     fn forwarded_headers_of_strangers_say_nothing() {
-        let settings = crate::settings::Settings::default();
         let request = |trusted| {
             let request =
                 Request::builder().header("accept", "text/html").header("x-forwarded-uri", "/a?b=c").header("x-forwarded-method", "POST");
-            Original::read(&request.body(Body::empty()).unwrap(), trusted, &settings)
+            Original::read(&request.body(Body::empty()).unwrap(), trusted, None)
         };
         assert!(request(false).is_page && request(false).path.is_none());
         assert!(!request(true).is_page);
         assert_eq!(request(true).path.unwrap().as_str(), "/a?b=c");
+    }
+
+    #[test]
+    fn an_app_on_another_host_is_not_returned_to_by_a_path() {
+        let request = |host: &str| {
+            let request = Request::builder().header("accept", "text/html").header("x-forwarded-uri", "/a").header("x-forwarded-host", host);
+            Original::read(&request.body(Body::empty()).unwrap(), true, Some("https://help.example.com")).path
+        };
+        assert!(request("help.example.com").is_some() && request("wiki.example.com").is_none());
     }
 }

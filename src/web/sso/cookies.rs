@@ -8,13 +8,15 @@ use crate::flows::Browser;
 use crate::model::Secret;
 
 const SESSION: &str = "onedesk-session";
+/// The Widget's, in a frame on another site: kept apart for each site that shows it (CHIPS), and good for the Widget alone.
+const WIDGET: &str = "onedesk-widget";
 const ADMIN: &str = "onedesk-admin";
 /// As long as the session behind it.
 const ADMIN_AGE: u32 = 8 * 3600;
 
 /// The session id that a request brings, whatever it is worth.
 pub fn session(headers: &HeaderMap, secure: bool) -> Option<&str> {
-    value(headers, SESSION, secure)
+    value(headers, SESSION, secure).or_else(|| value(headers, WIDGET, secure))
 }
 
 /// The admin session that a request brings, whatever it is worth.
@@ -30,6 +32,12 @@ pub fn posting_browser(headers: &HeaderMap, secure: bool) -> Option<Browser> {
 /// Gives the browser its session.
 pub fn set_session(response: &mut Response, id: &Secret<String>, secure: bool) {
     set(response, &format!("{}{SESSION}={}; Path=/; HttpOnly; SameSite=Lax{}", prefix(secure), id.expose(), flags(secure)));
+}
+
+/// Gives the Widget's frame a session of its own.
+pub fn set_widget(response: &mut Response, id: &Secret<String>, secure: bool) {
+    let flags = if secure { "; SameSite=None; Secure; Partitioned" } else { "; SameSite=Lax" };
+    set(response, &format!("{}{WIDGET}={}; Path=/; HttpOnly{flags}", prefix(secure), id.expose()));
 }
 
 /// Takes it away.

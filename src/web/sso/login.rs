@@ -4,7 +4,7 @@ use axum::body::to_bytes;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::super::Door;
@@ -33,6 +33,7 @@ pub fn routes() -> Router<Door> {
         .route("/sso/sign-in", get(choose))
         .route(CALLBACK_PATH, get(by_query).post(by_form))
         .route(&format!("{TRIED}/{{id}}"), get(tried))
+        .route("/sso/hand-over", post(hand_over))
 }
 
 async fn login(
@@ -42,7 +43,7 @@ async fn login(
     RawQuery(query): RawQuery,
 ) -> Response {
     let beginning = async {
-        let [return_to, login_hint] = once(query.as_deref().unwrap_or_default(), ["return_to", "login_hint"])?;
+        let [return_to, login_hint, popup] = once(query.as_deref().unwrap_or_default(), ["return_to", "login_hint", "popup"])?;
         let connection: ConnectionId = connection.parse().map_err(|_| unknown_url())?;
         Ok(Beginning {
             connection,
@@ -50,6 +51,7 @@ async fn login(
             return_to: return_to.as_deref().filter(|path| !path.is_empty()).map(own_path).transpose()?,
             login_hint: login_hint.map(std::borrow::Cow::into_owned).filter(|hint| !hint.is_empty() && hint.len() <= 320),
             purpose: Purpose::SignIn,
+            popup: popup.as_deref() == Some("1"),
         })
     };
     depart(&door, &visitor, beginning.await).await
@@ -90,6 +92,7 @@ fn initiated(door: &Door, text: &str) -> Result<Beginning, Error> {
         return_to,
         login_hint: login_hint.map(std::borrow::Cow::into_owned).filter(|hint| !hint.is_empty() && hint.len() <= 2000),
         purpose: Purpose::SignIn,
+        popup: false,
     })
 }
 
@@ -107,7 +110,7 @@ async fn choose(State(door): State<Door>, Extension(visitor): Extension<Visitor>
     };
     let records = door.services.sso.connections().for_app(app);
     if let [record] = records.as_slice() {
-        let beginning = Beginning { connection: record.id(), app, return_to, login_hint: None, purpose: Purpose::SignIn };
+        let beginning = Beginning { connection: record.id(), app, return_to, login_hint: None, purpose: Purpose::SignIn, popup: false };
         return depart(&door, &visitor, Ok(beginning)).await;
     }
     if records.is_empty() {
@@ -195,7 +198,12 @@ async fn welcome(door: &Door, visitor: &Visitor, headers: &HeaderMap, signed_in:
     if let Some(old) = cookies::session(headers, visitor.secure) {
         door.services.sso.leave(old).await;
     }
-    let mut response = see_other(&destination(door, signed_in), None);
+    let mut destination = destination(door, signed_in);
+    if let Some(code) = &signed_in.hand_over {
+        // In the fragment, which no server sees and no `Referer` carries; the page of the Widget gives it to its frame.
+        destination = format!("{}#handover={}", destination.split('#').next().unwrap_or_default(), code.expose());
+    }
+    let mut response = see_other(&destination, None);
     cookies::set_session(&mut response, &signed_in.session, visitor.secure);
     response
 }
@@ -207,6 +215,25 @@ fn destination(door: &Door, signed_in: &SignedIn) -> String {
     }
     let apps = &door.services.settings.borrow().apps;
     super::entries::elsewhere(apps, signed_in.app).map_or_else(|| super::entries::path(signed_in.app).to_owned(), ToString::to_string)
+}
+
+/// The Widget's frame exchanges the code that its popup got.
+async fn hand_over(State(door): State<Door>, Extension(visitor): Extension<Visitor>, request: Request) -> Response {
+    let visitor = Visitor { wants_json: true, ..visitor };
+    let body = to_bytes(request.into_body(), LARGEST_FORM).await.unwrap_or_default();
+    let body = String::from_utf8_lossy(&body);
+    let handed = match once(&body, ["code"]) {
+        Ok([code]) => door.services.sso.hand_over(code.as_deref().unwrap_or_default()).await,
+        Err(error) => Err(error),
+    };
+    match handed {
+        Ok(session) => {
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            cookies::set_widget(&mut response, &session, visitor.secure);
+            response
+        }
+        Err(error) => refuse(&door, &visitor, &error),
+    }
 }
 
 async fn tried(State(door): State<Door>, Extension(visitor): Extension<Visitor>, Path(id): Path<String>) -> Response {

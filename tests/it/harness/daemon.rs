@@ -1,6 +1,6 @@
 //! [`Daemon`]: the real `onedeskd` of a site, with a service manager that listens and a local API that answers.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -35,9 +35,14 @@ impl Daemon {
         daemon
     }
 
-    /// What `onedeskd` of this site is run with, for a start that is not expected to work.
-    pub fn command(site: &Site) -> Command {
-        bare(site)
+    /// Runs `onedeskd` of this site with these further arguments where it is to end by itself; returns its exit code and what it said.
+    pub fn run_to_the_end(site: &Site, arguments: &[&str]) -> (Option<i32>, String) {
+        let said = site.path("said");
+        let mut child = bare(site).args(arguments).stderr(File::create(&said).unwrap()).spawn().unwrap();
+        let ended = super::patiently(|| child.try_wait().unwrap());
+        let _ = child.kill();
+        let said = std::fs::read_to_string(said).unwrap();
+        (ended.unwrap_or_else(|| panic!("onedeskd did not end by itself:\n{said}")).code(), said)
     }
 
     fn wait_until_ready(&mut self) {

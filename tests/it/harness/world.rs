@@ -85,13 +85,6 @@ impl World {
         assert!(access.expires_at > self.simulator.now(), "an expired token for {address}");
         token
     }
-
-    /// Asserts that these rules were broken, in any order, and forgets them: for tests that make the daemon meet them.
-    pub fn forgive(&self, rules: &[&str]) {
-        let broken: Vec<_> = self.simulator.violations().iter().map(|violation| violation.rule).collect();
-        assert!(broken.iter().all(|rule| rules.contains(rule)), "{broken:?}");
-        self.simulator.reset();
-    }
 }
 
 impl Drop for World {

@@ -29,8 +29,8 @@ pub const SECOND_SECRET: &str = "Sim~Secret.Value_Two-8Q~bbbbbbbbbbbbbbbbbbbb";
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at something that is about to change.
 const GLANCE: Duration = Duration::from_millis(10);
-/// Longer than the ten seconds that the daemon promises to end within.
-const STOPPING: Duration = Duration::from_secs(12);
+/// Half of what the daemon promises: nothing is in hand here that it could wait for.
+const STOPPING: Duration = Duration::from_secs(5);
 /// Lines of the daemon's log that explain a failure.
 const LAST_WORDS: usize = 15;
 

@@ -1,0 +1,6 @@
+//! Single sign-on end to end, below its doors.
+
+mod linking;
+mod sign_in;
+mod signing_out;
+mod world;
