@@ -79,11 +79,11 @@ async fn what_was_denied_does_not_come_back_to_the_desk() {
 async fn a_vouched_address_links_a_record_without_accounts() {
     let world = World::new().await;
     let record = world.record(json!({"email_domains": ["example.test"]})).await;
-    world.op.says(json!({"email_verified": true}));
+    world.op.says(&json!({"email_verified": true}));
     let ann = world.sso.people().add(Kind::User, "ann@example.test", Some("A."), &world.actor).await.unwrap();
     let signed_in = world.sign_in(record).await.unwrap();
     assert_eq!(world.sso.current(signed_in.session.expose()).await.unwrap().unwrap().entry.person, ann.person.id);
-    world.op.says(json!({"email_verified": true, "sub": "s-2"}));
+    world.op.says(&json!({"email_verified": true, "sub": "s-2"}));
     assert_eq!(code(world.sign_in(record).await), "email_conflict", "a second account needs somebody's decision");
 }
 
@@ -101,7 +101,7 @@ async fn people_without_an_address_are_people() {
     let world = World::new().await;
     let record = world.record(json!({})).await;
     for subject in ["g-1", "g-2", "g-1"] {
-        world.op.says(json!({"email": null, "sub": subject}));
+        world.op.says(&json!({"email": null, "sub": subject}));
         world.sign_in(record).await.unwrap();
     }
     assert_eq!(world.people().await, 2);
@@ -124,13 +124,13 @@ async fn group_rules_give_apps_and_the_admin_role() {
     let world = World::new().await;
     let rules = json!({"group_rules": [{"group": "admins", "role": "admin"}, {"group": "agents", "apps": ["main"]}]});
     let record = world.record(rules).await;
-    world.op.says(json!({"groups": ["others"]}));
+    world.op.says(&json!({"groups": ["others"]}));
     assert_eq!(code(world.sign_in(record).await), "app_not_allowed");
-    world.op.says(json!({"groups": ["agents", "admins"]}));
+    world.op.says(&json!({"groups": ["agents", "admins"]}));
     let signed_in = world.sign_in(record).await.unwrap();
     let current = world.sso.current(signed_in.session.expose()).await.unwrap().unwrap();
     assert_eq!((current.entry.is_admin, current.entry.groups()), (true, "agents,admins"));
-    world.op.says(json!({"groups": ["agents"]}));
+    world.op.says(&json!({"groups": ["agents"]}));
     world.sign_in(record).await.unwrap();
     assert!(!world.sso.people().page("", None, 10).await.unwrap().items[0].person.is_admin, "who left the group is no admin any more");
 }

@@ -112,7 +112,7 @@ async fn every_faulty_token_signs_nobody_in() {
         json!({"sub": null}),
         json!({"iat": null}),
     ] {
-        world.op.says(fault.clone());
+        world.op.says(&fault);
         assert_eq!(code(world.sign_in(record).await), "id_token_refused", "{fault}");
     }
     assert_eq!(world.people().await, 0);
@@ -123,7 +123,7 @@ async fn a_clock_that_differs_from_the_providers_is_named() {
     let world = World::new().await;
     let record = world.record(json!({})).await;
     // The provider's own clock is this machine's, the world's stands still elsewhere.
-    world.op.says(json!({"exp": 1_789_999_000}));
+    world.op.says(&json!({"exp": 1_789_999_000}));
     let error = world.sign_in(record).await.unwrap_err();
     assert_eq!((error.problem.code.as_str(), error.kind), ("clock_skew", ErrorKind::Unavailable));
     assert!(error.problem.title.contains("the clock of this host is"), "{}", error.problem.title);

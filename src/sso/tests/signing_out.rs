@@ -6,7 +6,7 @@ use super::world::{World, code};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-fn notice(more: Value) -> Value {
+fn notice(more: &Value) -> Value {
     let mut notice = json!({"jti": "j-1", "events": {EVENT: {}}});
     notice.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     notice
@@ -47,7 +47,7 @@ async fn a_back_channel_notice_counts_once() {
     let world = World::new().await;
     let record = world.record(json!({})).await;
     let one = world.sign_in(record).await.unwrap();
-    let token = world.op.sign(notice(json!({"sid": "sid-1"})));
+    let token = world.op.sign(&notice(&json!({"sid": "sid-1"})));
     world.sso.back_channel(&token, &world.actor).await.unwrap();
     assert!(!world.is_signed_in(&one).await);
     let again = world.sign_in(record).await.unwrap();
@@ -61,13 +61,13 @@ async fn a_notice_about_an_account_ends_all_its_sessions() {
     let record = world.record(json!({})).await;
     let mut sessions = Vec::new();
     for sid in ["a", "b"] {
-        world.op.says(json!({ "sid": sid }));
+        world.op.says(&json!({ "sid": sid }));
         sessions.push(world.sign_in(record).await.unwrap());
     }
-    world.op.says(json!({}));
-    let mut claims = notice(json!({}));
+    world.op.says(&json!({}));
+    let mut claims = notice(&json!({}));
     claims["sub"] = json!("s-1");
-    world.sso.back_channel(&world.op.sign(claims), &world.actor).await.unwrap();
+    world.sso.back_channel(&world.op.sign(&claims), &world.actor).await.unwrap();
     for session in &sessions {
         assert!(!world.is_signed_in(session).await);
     }
@@ -86,12 +86,12 @@ async fn a_notice_that_is_not_good_ends_nothing() {
         json!({"jti": null}),
         json!({"iat": null}),
     ] {
-        world.op.says(bad.clone());
-        let token = world.op.sign(notice(json!({"sid": "sid-1"})));
+        world.op.says(&bad);
+        let token = world.op.sign(&notice(&json!({"sid": "sid-1"})));
         assert_eq!(code(world.sso.back_channel(&token, &world.actor).await), "logout_token", "{bad}");
     }
-    world.op.says(json!({}));
-    let unsigned = world.op.sign(notice(json!({"sid": "sid-1"})));
+    world.op.says(&json!({}));
+    let unsigned = world.op.sign(&notice(&json!({"sid": "sid-1"})));
     let payload = unsigned.split('.').nth(1).unwrap();
     let none = format!("eyJhbGciOiJub25lIn0.{payload}.");
     assert_eq!(code(world.sso.back_channel(&none, &world.actor).await), "logout_token");

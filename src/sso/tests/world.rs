@@ -68,12 +68,12 @@ impl Op {
         let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
         op.headers.lock().unwrap().push(authorization);
         let nonce = op.nonce.lock().unwrap().clone();
-        let id_token = op.sign(json!({"nonce": nonce, "name": "Ann", "email": "ann@example.test", "sid": "sid-1"}));
+        let id_token = op.sign(&json!({"nonce": nonce, "name": "Ann", "email": "ann@example.test", "sid": "sid-1"}));
         Json(json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600, "id_token": id_token}))
     }
 
     /// A token of this provider with these claims over the usual ones, and what the test says over both.
-    pub fn sign(&self, claims: Value) -> String {
+    pub fn sign(&self, claims: &Value) -> String {
         let now = self.clock.now().as_second();
         let mut whole = json!({"iss": self.issuer, "sub": "s-1", "aud": "us", "iat": now, "exp": now + 100});
         let whole = whole.as_object_mut().unwrap();
@@ -83,7 +83,7 @@ impl Op {
         sign(&json!({"alg": "RS256", "kid": "k"}), &Value::Object(whole.clone()).to_string())
     }
 
-    pub fn says(&self, claims: Value) {
+    pub fn says(&self, claims: &Value) {
         *self.claims.lock().unwrap() = claims.as_object().unwrap().clone();
     }
 }
