@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::command::{command, found, quiet, shown};
 
 /// A tool, and the package that brings it. A `program` with a slash is a file that must be there, one that begins
-/// with `python:` a module of python3.
+/// with `python:` a module of python3; of several with `|` between them one is enough.
 #[derive(Debug, Clone, Copy)]
 pub struct Tool {
     program: &'static str,
@@ -26,6 +26,14 @@ pub const BUILD: &[Tool] =
 
 /// For the independent OpenID provider that the integration tests talk to.
 pub const NODE: &[Tool] = &[tool("node", "nodejs", "nodejs"), tool("npm", "npm", "nodejs-npm")];
+
+/// For the web servers that ask `/sso/check`, and for what the integration tests run as somebody else.
+pub const SERVERS: &[Tool] = &[
+    tool("/usr/sbin/nginx", "nginx-light", "nginx"),
+    tool("/usr/sbin/apache2|/usr/sbin/httpd", "apache2-bin", "httpd"),
+    tool("setpriv", "util-linux", "util-linux"),
+    tool("unshare", "util-linux", "util-linux"),
+];
 
 /// For RPMs and the signed repository.
 pub const PACKAGE: &[Tool] = &[
@@ -145,11 +153,11 @@ pub fn ensure(tools: &[&[Tool]]) -> Result<()> {
 }
 
 fn present(tool: &Tool) -> bool {
-    match tool.program.strip_prefix("python:") {
+    tool.program.split('|').any(|program| match program.strip_prefix("python:") {
         Some(module) => quiet(&mut command("python3", ["-c", &format!("import {module}")])).is_ok(),
-        None if tool.program.contains('/') => Path::new(tool.program).exists(),
-        None => found(tool.program),
-    }
+        None if program.contains('/') => Path::new(program).exists(),
+        None => found(program),
+    })
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut lanes = Lanes::new(options.only.clone());
 
     lanes.run("tools", || {
-        let mut tools = vec![machine::BUILD, machine::NODE, machine::PACKAGE, machine::LINT];
+        let mut tools = vec![machine::BUILD, machine::NODE, machine::SERVERS, machine::PACKAGE, machine::LINT];
         if !options.no_boot {
             tools.push(machine::BOOT);
         }
@@ -50,6 +50,7 @@ pub fn run(options: &Options) -> Result<()> {
     lanes.run("clippy", || cargo(&root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]));
     lanes.run("the independent OpenID provider", || npm(&root.join("tests/oidc-provider")));
     lanes.run("unit and integration tests", || cargo(&root, &["test", "--workspace", "--locked"]));
+    lanes.run("the demo walks by itself", || cargo(&root, &["xtask", "demo", "--check"]));
     lanes.run("checks of what is packaged", || lint::run(&root));
 
     let mut built = None;

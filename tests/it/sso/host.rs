@@ -72,7 +72,7 @@ impl Drop for Host {
         if std::thread::panicking() {
             let journal = self.journal();
             let lines: Vec<&str> = journal.lines().rev().take(40).collect();
-            eprintln!("--- onedeskd said, the newest first ---\n{}", lines.join("\n"));
+            println!("--- onedeskd said, the newest first ---\n{}", lines.join("\n"));
         }
     }
 }

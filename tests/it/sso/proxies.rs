@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::browser::Browser;
 use super::host::free_port;
-use super::servers::Server;
+use super::servers::SERVERS;
 use super::stage::Stage;
 
 /// An app that tells the head of each request back; the address.
@@ -28,12 +28,11 @@ fn app() -> String {
 
 #[test]
 fn behind_a_real_web_server_a_page_leads_through_the_sign_in_back_to_itself() {
-    let servers: [(&str, fn(u16, &str, &str) -> Option<Server>); 2] = [("nginx", Server::nginx), ("httpd", Server::httpd)];
-    for (name, start) in servers {
+    for (name, start) in SERVERS {
         let port = free_port();
         let stage = Stage::behind(port);
         stage.record("front", Script::default());
-        let Some(_server) = start(port, &stage.daemon.address().to_string(), &app()) else { continue };
+        let _server = start(port, &stage.daemon.address().to_string(), &app());
         let page = stage.daemon.url("/tickets/7?view=all");
         let mut browser = Browser::new();
         let (response, at) = browser.follow(&page);

@@ -8,6 +8,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+/// How a server is started: its port, the daemon's address, the app's.
+pub type Start = fn(u16, &str, &str) -> Server;
+
+/// Both servers.
+pub const SERVERS: [(&str, Start); 2] = [("nginx", Server::nginx), ("httpd", Server::httpd)];
+
 /// A running nginx or httpd.
 pub struct Server {
     _folder: TempDir,
@@ -16,9 +22,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// nginx at `port` with our two files in front of `door` and `app` (addresses); nothing where it is not installed.
-    pub fn nginx(port: u16, door: &str, app: &str) -> Option<Self> {
-        let program = installed(&["/usr/sbin/nginx"])?;
+    /// nginx at `port` with our two files in front of `door` and `app` (addresses).
+    pub fn nginx(port: u16, door: &str, app: &str) -> Self {
+        let program = installed("nginx", &["/usr/sbin/nginx"]);
         let folder = tempfile::tempdir().unwrap();
         let (at, snippets) = (folder.path().display(), concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/nginx"));
         let temporary: String =
@@ -35,12 +41,12 @@ impl Server {
         fs::write(&settings, text).unwrap();
         let mut command = Command::new(program);
         command.arg("-c").arg(&settings).arg("-e").arg(folder.path().join("errors"));
-        Some(Self::run(command, folder, port))
+        Self::run(command, folder, port)
     }
 
     /// httpd likewise, with `onedeskctl gate` from this build.
-    pub fn httpd(port: u16, door: &str, app: &str) -> Option<Self> {
-        let program = installed(&["/usr/sbin/httpd", "/usr/sbin/apache2"])?;
+    pub fn httpd(port: u16, door: &str, app: &str) -> Self {
+        let program = installed("Apache", &["/usr/sbin/httpd", "/usr/sbin/apache2"]);
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
         let modules: String = ["mpm_event", "authz_core", "rewrite", "proxy", "proxy_http", "headers", "setenvif", "unixd"]
@@ -60,7 +66,7 @@ impl Server {
         fs::write(&settings, text).unwrap();
         let mut command = Command::new(program);
         command.args(["-DFOREGROUND", "-f"]).arg(&settings);
-        Some(Self::run(command, folder, port))
+        Self::run(command, folder, port)
     }
 
     fn run(mut command: Command, folder: TempDir, port: u16) -> Self {
@@ -92,8 +98,9 @@ impl Drop for Server {
     }
 }
 
-fn installed(paths: &[&'static str]) -> Option<&'static str> {
-    paths.iter().find(|path| Path::new(path).exists()).copied()
+fn installed(name: &str, paths: &[&'static str]) -> &'static str {
+    let found = paths.iter().find(|path| Path::new(path).exists());
+    found.unwrap_or_else(|| panic!("{name} is not installed; cargo xtask test installs it"))
 }
 
 /// Where the distribution keeps a module; nothing where it is built in.

@@ -6,22 +6,17 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use super::host::free_port;
 use super::http::{Request, Response};
-use super::servers::Server;
-
-type Start = fn(u16, &str, &str) -> Option<Server>;
-
-/// Both servers, in front of the same daemon and app.
-const SERVERS: [(&str, Start); 2] = [("nginx", Server::nginx), ("httpd", Server::httpd)];
+use super::servers::{SERVERS, Server};
 
 /// Serves each connection in a thread of its own; the address. The listener ends with the process.
 fn serve(answer: fn(&str) -> String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(move || talk(stream, answer)))));
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(move || talk(&stream, answer)))));
     address
 }
 
-fn talk(stream: TcpStream, answer: fn(&str) -> String) {
+fn talk(stream: &TcpStream, answer: fn(&str) -> String) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let mut head = String::new();
@@ -32,7 +27,7 @@ fn talk(stream: TcpStream, answer: fn(&str) -> String) {
         }
         let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
         let _ = reader.read_exact(&mut vec![0; length.unwrap_or(0)]);
-        if (&stream).write_all(answer(&head).as_bytes()).is_err() {
+        if (&*stream).write_all(answer(&head).as_bytes()).is_err() {
             return;
         }
     }
@@ -70,14 +65,11 @@ fn ask(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) ->
     Request { method, target, host: "localhost", headers, body: b"" }.over_tcp(address)
 }
 
-/// Runs `test` with each server that is installed.
+/// Runs `test` with each server.
 fn with_servers(test: impl Fn(&str, &Server)) {
     let (door, app) = (serve(door), serve(app));
     for (name, start) in SERVERS {
-        match start(free_port(), &door, &app) {
-            Some(server) => test(name, &server),
-            None => eprintln!("{name} is not installed: left out"),
-        }
+        test(name, &start(free_port(), &door, &app));
     }
 }
 
