@@ -46,6 +46,13 @@ struct Candidate {
     is_retry: bool,
 }
 
+impl Candidate {
+    /// Its first verdict is awaited, while another pair serves.
+    const fn waits(&self) -> bool {
+        !self.is_taken && !self.is_retry
+    }
+}
+
 #[derive(Debug)]
 struct Refused {
     pair: Pair,
@@ -118,8 +125,14 @@ impl Ledger {
 
     /// No verdict in time: the pair is taken unverified, what was in force before is kept beside it.
     pub fn deadline(&mut self, number: u64, now: Timestamp) {
-        let waits = |candidate: &&mut Candidate| candidate.number == number && !candidate.is_taken && !candidate.is_retry;
-        let Some(candidate) = self.candidate.as_mut().filter(waits) else { return };
+        if self.candidate.as_ref().is_some_and(|candidate| candidate.number == number) {
+            self.take_waiting(now);
+        }
+    }
+
+    /// Takes the pair that waits for its first verdict, if one does.
+    fn take_waiting(&mut self, now: Timestamp) {
+        let Some(candidate) = self.candidate.as_mut().filter(|candidate| candidate.waits()) else { return };
         candidate.is_taken = true;
         let (pair, slot) = (candidate.pair.clone(), candidate.slot);
         self.take(pair, slot, Verified::Unverified, now);
@@ -200,6 +213,13 @@ impl Ledger {
         if in_force.generation != generation {
             return Some(in_force);
         }
+        let refused = InForce { verified: Verified::No, ..(*in_force).clone() };
+        if self.candidate.as_ref().is_some_and(Candidate::waits) {
+            // A newer pair that still waits for its verdict is worth more than one that was refused.
+            self.in_force = Some(Arc::new(refused));
+            self.take_waiting(now);
+            return self.in_force.clone();
+        }
         let pair = self.pair.clone()?;
         let other = in_force.slot.other();
         let other_may_do = other.of(&pair).is_some() && in_force.verified != Verified::No && !self.is_known_refused(other);
@@ -215,7 +235,7 @@ impl Ledger {
             self.remember_refused(pair, 1, now);
             return self.in_force.clone();
         }
-        self.in_force = Some(Arc::new(InForce { verified: Verified::No, ..(*in_force).clone() }));
+        self.in_force = Some(Arc::new(refused));
         None
     }
 
@@ -244,8 +264,9 @@ impl Ledger {
 
     fn take(&mut self, pair: Pair, slot: Slot, verified: Verified, now: Timestamp) {
         if let (Some(in_force), Some(of)) = (self.in_force.take(), self.pair.take())
-            && in_force.verified != Verified::No
+            && (in_force.verified == Verified::Yes || in_force.verified == Verified::Unverified && self.previous.is_none())
         {
+            // The last that was accepted is worth more than one that nobody ever accepted.
             self.previous = Some((in_force, of));
         }
         self.refusal = None;

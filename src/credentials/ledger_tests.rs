@@ -180,3 +180,26 @@ fn no_status_shows_a_secret() {
     let status = format!("{:?}", settled("tilde~secret").status());
     assert!(!status.contains("tilde"), "{status}");
 }
+
+#[test]
+fn a_chain_of_unverified_pairs_falls_back_to_the_last_accepted_one() {
+    let mut ledger = settled("one");
+    let second = ledger.observe(&file(pair("two", None))).unwrap();
+    ledger.deadline(second.number, NOW);
+    let third = ledger.observe(&file(pair("three", None))).unwrap();
+    ledger.deadline(third.number, NOW);
+    ledger.verdict(third.number, Verdict::Refused(problem("x")), NOW);
+    let in_force = ledger.status().in_force.unwrap();
+    assert_eq!((in_force.secret.expose().as_str(), in_force.verified), ("one", Verified::Yes));
+}
+
+#[test]
+fn a_flow_that_is_refused_while_a_newer_pair_is_tried_goes_on_with_that_one() {
+    let mut ledger = settled("one");
+    let used = ledger.status().in_force.unwrap().generation;
+    let trial = ledger.observe(&file(pair("two", None))).unwrap();
+    let retry = ledger.rejected(used, &problem("x"), NOW).unwrap();
+    assert_eq!((retry.secret.expose().as_str(), retry.verified), ("two", Verified::Unverified));
+    ledger.verdict(trial.number, Verdict::Accepted, NOW);
+    assert_eq!(ledger.status().in_force.unwrap().verified, Verified::Yes);
+}

@@ -132,6 +132,8 @@ impl Jobs {
     }
 
     async fn give_lease_back(&self) {
+        // A rotation under way still has to be written under this lease.
+        let _none_under_way = self.grants.all_landed().await;
         let fence = self.fence.borrow().clone();
         if let Some(fence) = fence
             && let Err(error) = self.store.leases.release(&fence).await

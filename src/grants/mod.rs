@@ -36,6 +36,7 @@ pub use vault::{Given, NewGrant, SealError, Vault};
 
 /// Requests to the provider's token endpoint at once, over all grants.
 pub const IN_FLIGHT: usize = 16;
+const ALL_IN_FLIGHT: u32 = IN_FLIGHT as u32;
 /// Of these, how many the schedule may take: the rest is for readers who wait.
 const IN_FLIGHT_SCHEDULED: usize = 12;
 
@@ -171,6 +172,12 @@ impl Grants {
     /// What the store says.
     pub async fn stored(&self, id: GrantId) -> Result<GrantRow, store::Error> {
         self.parts.store.get(id).await
+    }
+
+    /// Waits until no refresh is under way; none begins as long as what is returned is kept.
+    pub async fn all_landed(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.permits).acquire_many_owned(ALL_IN_FLIGHT).await.ok()
     }
 
     /// Forgets a grant that was just erased.

@@ -9,6 +9,7 @@ use super::status::{
     Check, CheckOutcome, CredentialsStatus, DirectoryCounts, MailboxCounts, SecretInUse, SsoSwitches, State, Status, Verified,
 };
 use crate::credentials::keeper::{self, Keeper};
+use crate::model::person::Kind;
 use crate::model::{GrantState, Hint, Problem};
 use crate::settings::Settings;
 use crate::store::Store;
@@ -59,7 +60,6 @@ impl Reporter {
         let mut warnings = keeper.warnings.clone();
         warnings.extend(self.parts.notes.borrow().iter().cloned());
         warnings.extend(self.parts.sso.connections().warnings());
-        let switches = self.parts.sso.connections().switches();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.state(keeper.state, &checks),
@@ -67,7 +67,7 @@ impl Reporter {
             warnings,
             mailboxes,
             directory,
-            sso: SsoSwitches { users_enabled: switches.users, customers_enabled: switches.customers },
+            sso: self.sign_on().await,
             checks,
         }
     }
@@ -170,6 +170,19 @@ impl Reporter {
     async fn store_problem(&self) -> Option<Problem> {
         let error = self.parts.store.audit.page(None, 1).await.err()?;
         Some(Problem::new("store", error.to_string(), error.hint().unwrap_or_default()))
+    }
+
+    async fn sign_on(&self) -> SsoSwitches {
+        let switches = self.parts.sso.connections().switches();
+        // A database that does not answer is told by its own check.
+        let counts = self.parts.sso.sessions().count().await.unwrap_or([(Kind::User, 0), (Kind::Customer, 0)]);
+        let signed_in = |kind| counts.iter().find(|(counted, _)| *counted == kind).map_or(0, |(_, count)| *count);
+        SsoSwitches {
+            users_enabled: switches.users,
+            customers_enabled: switches.customers,
+            user_sessions: signed_in(Kind::User),
+            customer_sessions: signed_in(Kind::Customer),
+        }
     }
 
     fn mailbox_counts(&self) -> MailboxCounts {

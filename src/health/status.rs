@@ -111,6 +111,12 @@ pub struct SsoSwitches {
     pub users_enabled: bool,
     /// Customers may sign in with it.
     pub customers_enabled: bool,
+    /// Users who are signed in.
+    #[serde(default)]
+    pub user_sessions: u64,
+    /// Customers who are signed in.
+    #[serde(default)]
+    pub customer_sessions: u64,
 }
 
 /// One thing that was looked at.

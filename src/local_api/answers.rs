@@ -111,6 +111,41 @@ pub struct Token<'a> {
     pub xoauth2: Option<&'a str>,
 }
 
+impl Token<'_> {
+    /// The JSON, with room for it taken at once. Token and SASL line are the bulk of it and hold nothing that JSON escapes; to
+    /// see that in one sweep costs a fraction of what a serializer's search byte by byte does.
+    pub fn json(&self) -> Vec<u8> {
+        let mut json = Vec::with_capacity(self.access_token.len() + self.xoauth2.map_or(0, str::len) + 512);
+        json.extend_from_slice(br#"{"access_token":"#);
+        quote(&mut json, self.access_token);
+        json.extend_from_slice(br#","token_type":"#);
+        quote(&mut json, self.token_type);
+        json.extend_from_slice(br#","expires_at":"#);
+        quote(&mut json, &self.expires_at.to_string());
+        json.extend_from_slice(br#","user":"#);
+        quote(&mut json, self.user);
+        json.extend_from_slice(br#","xoauth2":"#);
+        match self.xoauth2 {
+            Some(line) => quote(&mut json, line),
+            None => json.extend_from_slice(b"null"),
+        }
+        json.push(b'}');
+        json
+    }
+}
+
+/// Appends `text` as a JSON string (RFC 8259, section 7).
+fn quote(json: &mut Vec<u8>, text: &str) {
+    let is_plain = text.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'));
+    if is_plain {
+        json.push(b'"');
+        json.extend_from_slice(text.as_bytes());
+        json.push(b'"');
+    } else {
+        json.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+}
+
 /// The connected directories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Directories {
@@ -212,5 +247,23 @@ impl From<store::audit::Page> for AuditPage {
             detail: entry.detail,
         };
         Self { items: page.items.into_iter().map(line).collect(), next_cursor: page.next.map(|next| next.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_written_as_a_serializer_would_write_it() {
+        let expires_at = "2026-01-01T01:00:00Z".parse().unwrap();
+        for (access_token, user, xoauth2) in [
+            ("EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA", "test@contoso.onmicrosoft.com", Some("dXNlcj10ZXN0QGNvbnRvc28u+/==")),
+            ("graph", "j\u{f6}rg@example.test", None),
+            ("with \"quotes\", a \\ and a\nnew line", "\u{1}\u{7f}", Some("")),
+        ] {
+            let token = Token { access_token, token_type: "Bearer", expires_at, user, xoauth2 };
+            assert_eq!(String::from_utf8(token.json()).unwrap(), serde_json::to_string(&token).unwrap());
+        }
     }
 }

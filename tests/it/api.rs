@@ -77,7 +77,8 @@ fn a_wrong_call_is_told_what_is_wrong_with_it() {
     let json = || vec!["content-type: application/json".to_owned()];
     let token = |query: &str| format!("/v1/mailboxes/{SUPPORT}/token{query}");
     let large = vec![b' '; 2_000_000];
-    let cases: Vec<(&str, String, Vec<String>, &[u8], u16, &str)> = vec![
+    type Case<'a> = (&'a str, String, Vec<String>, &'a [u8], u16, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         ("POST", "/v1/mailboxes".into(), json(), b"{", 400, "bad_json"),
         ("POST", "/v1/mailboxes".into(), json(), b"[]", 400, "bad_json"),
         ("POST", "/v1/mailboxes".into(), json(), br#"{"adress":"x@y.test"}"#, 400, "bad_json"),
@@ -96,7 +97,7 @@ fn a_wrong_call_is_told_what_is_wrong_with_it() {
         ("GET", format!("/v1/mailboxes/{ANN}/token?for=imap"), vec![], b"", 404, "mailbox_unknown"),
         ("DELETE", "/v1/directory/nonsense".into(), vec![], b"", 400, "bad_path"),
         ("GET", "/v1/audit?limit=0".into(), vec![], b"", 400, "bad_query"),
-        ("GET", "/v1/sso/connections".into(), vec![], b"", 501, "not_in_this_version"),
+        ("GET", "/v1/directory/users".into(), vec![], b"", 501, "not_in_this_version"),
     ];
     for (method, path, headers, body, status, code) in cases {
         let answer = send(&api, method, &path, &headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"));

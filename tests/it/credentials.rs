@@ -143,7 +143,8 @@ fn the_file_counts_whatever_way_it_is_written() {
         fs::write(at(name), format!("AZUREAD_CID={CLIENT_ID}\nAZUREAD_CIS={secret}\n")).unwrap();
         fs::set_permissions(at(name), Permissions::from_mode(0o600)).unwrap();
     };
-    let ways: [(&str, &dyn Fn(&str)); 8] = [
+    type Way<'a> = (&'a str, &'a dyn Fn(&str));
+    let ways: [Way<'_>; 8] = [
         ("a first file", &|secret| new("etc/OneDesk", secret)),
         ("in place", &|secret| new("etc/OneDesk", secret)),
         ("truncated, then written", &|secret| {
@@ -300,6 +301,7 @@ fn a_changed_client_id_asks_for_new_sign_ins_and_putting_the_old_one_back_heals(
     let mailbox = world.daemon.wait_for_mailbox(SUPPORT, "needs_reauth");
     assert_eq!(mailbox["reason"], "client_changed");
     world.daemon.restart();
+    world.daemon.wait_for_mailbox(SUPPORT, "needs_reauth");
     let refused = world.daemon.token(SUPPORT, "imap").expect(409).json();
     assert_eq!((&refused["code"], &refused["reason"]), (&json!("needs_reauth"), &json!("client_changed")), "{refused}");
 

@@ -1,12 +1,11 @@
 //! The programs as their users run them, with fakes that speak the real protocols and assert what they hear.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stdout, reason = "a failed test shows the daemon's last words")]
-#![expect(clippy::disallowed_methods, reason = "a test stands outside the programs, whose clock it compares with its own")]
-#![expect(clippy::type_complexity, reason = "tables of cases")]
 
 mod api;
 mod bad_input;
 mod canary;
+mod changes;
 mod crashes;
 mod credentials;
 mod ctl;
@@ -19,3 +18,4 @@ mod refusals;
 mod settings;
 mod sso;
 mod tokens;
+mod two_processes;

@@ -78,20 +78,16 @@ fn purpose(text: Option<&str>) -> Result<Purpose, Refusal> {
 
 /// Built straight, since this is what other services ask for on every connection that they make.
 fn answer(token: &MailboxToken, purpose: Purpose) -> Result<Response, Refusal> {
-    let access_token = token.access.value.expose();
     let sasl = (purpose.audience() == Audience::Outlook).then(|| initial_response(&token.user, &token.access.value)).transpose();
     let xoauth2 = sasl.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_token", error.to_string()))?;
     let body = Token {
-        access_token,
+        access_token: token.access.value.expose(),
         token_type: "Bearer",
         expires_at: token.access.expires_at,
         user: &token.user,
         xoauth2: xoauth2.as_ref().map(|line| line.expose().as_str()),
     };
-    let mut json = Vec::with_capacity(3 * access_token.len() + 512);
-    serde_json::to_writer(&mut json, &body)
-        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_token", error.to_string()))?;
-    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response())
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.json()).into_response())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub struct Daemon {
     /// What it tells its service manager.
     pub manager: Manager,
     child: Child,
+    launch: fn(&Site) -> Command,
     environment: Vec<(String, String)>,
 }
 
@@ -27,10 +28,19 @@ impl Daemon {
 
     /// The same with variables in its environment, which is empty otherwise.
     pub fn start_with(site: Site, environment: &[(&str, &str)]) -> Self {
+        Self::launch(site, environment, plain)
+    }
+
+    /// The same by another command than the plain one; it must become the daemon in the end.
+    pub fn start_by(site: Site, launch: fn(&Site) -> Command) -> Self {
+        Self::launch(site, &[], launch)
+    }
+
+    fn launch(site: Site, environment: &[(&str, &str)], launch: fn(&Site) -> Command) -> Self {
         let manager = Manager::listen(&site.path("notify.sock"));
         let environment: Vec<_> = environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let child = command(&site, &manager, &environment).spawn().unwrap();
-        let mut daemon = Self { site, manager, child, environment };
+        let child = prepared(launch(&site), &site, &manager, &environment).spawn().unwrap();
+        let mut daemon = Self { site, manager, child, launch, environment };
         daemon.wait_until_ready();
         daemon
     }
@@ -38,7 +48,7 @@ impl Daemon {
     /// Runs `onedeskd` of this site with these further arguments where it is to end by itself; returns its exit code and what it said.
     pub fn run_to_the_end(site: &Site, arguments: &[&str]) -> (Option<i32>, String) {
         let said = site.path("said");
-        let mut child = bare(site).args(arguments).stderr(File::create(&said).unwrap()).spawn().unwrap();
+        let mut child = bare(plain(site), site).args(arguments).stderr(File::create(&said).unwrap()).spawn().unwrap();
         let ended = super::patiently(|| child.try_wait().unwrap());
         let _ = child.kill();
         let said = std::fs::read_to_string(said).unwrap();
@@ -84,7 +94,7 @@ impl Daemon {
     /// Starts it again after [`stop`](Self::stop) or [`kill`](Self::kill).
     pub fn start_again(&mut self) {
         self.manager.forget();
-        self.child = command(&self.site, &self.manager, &self.environment).spawn().unwrap();
+        self.child = prepared((self.launch)(&self.site), &self.site, &self.manager, &self.environment).spawn().unwrap();
         self.wait_until_ready();
     }
 
@@ -97,7 +107,7 @@ impl Daemon {
     /// Stops it and tries to start it again, which must end with that exit code.
     pub fn restart_is_refused_with(&mut self, code: i32) {
         assert!(self.stop().success(), "{}", self.log());
-        self.child = command(&self.site, &self.manager, &self.environment).spawn().unwrap();
+        self.child = prepared((self.launch)(&self.site), &self.site, &self.manager, &self.environment).spawn().unwrap();
         assert_eq!(self.ended().code(), Some(code), "{}", self.log());
     }
 
@@ -198,18 +208,23 @@ impl Drop for Daemon {
     }
 }
 
-fn command(site: &Site, manager: &Manager, environment: &[(String, String)]) -> Command {
-    let mut command = bare(site);
+fn prepared(command: Command, site: &Site, manager: &Manager, environment: &[(String, String)]) -> Command {
+    let mut command = bare(command, site);
     command.env("NOTIFY_SOCKET", manager.socket());
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     command
 }
 
-fn bare(site: &Site) -> Command {
+/// With an empty environment, and what it says kept in the site's log.
+fn bare(mut command: Command, site: &Site) -> Command {
     assert!(nix::unistd::Uid::effective().is_root(), "these tests call the local API as root: run them as root");
     let log = OpenOptions::new().create(true).append(true).open(site.path("log")).unwrap();
+    command.env_clear().env("RUST_BACKTRACE", "1").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command
+}
+
+fn plain(site: &Site) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onedeskd"));
-    command.arg("--config").arg(site.config()).env_clear().env("RUST_BACKTRACE", "1");
-    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.arg("--config").arg(site.config());
     command
 }

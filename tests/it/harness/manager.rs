@@ -1,5 +1,7 @@
 //! [`Manager`]: the service manager's side of sd_notify(3). It keeps every message, so that a test can wait for one.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +24,8 @@ impl Manager {
     pub fn listen(socket: &Path) -> Self {
         let _ = std::fs::remove_file(socket);
         let datagrams = UnixDatagram::bind(socket).unwrap();
+        // A daemon of another user tells us too.
+        std::fs::set_permissions(socket, Permissions::from_mode(0o777)).unwrap();
         datagrams.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let messages = Arc::new(Mutex::new(Vec::new()));
         let over = Arc::new(AtomicBool::new(false));

@@ -97,6 +97,17 @@ impl Site {
         });
     }
 
+    /// Holds the database's one right to write until it is dropped.
+    pub fn lock_database(&self) -> impl Sized + use<> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(async {
+            let mut database = SqliteConnection::connect(&format!("sqlite://{}", self.path("onedesk.db").display())).await.unwrap();
+            database.execute("BEGIN IMMEDIATE").await.unwrap();
+            database
+        });
+        (connection, runtime)
+    }
+
     /// The settings file.
     pub fn config(&self) -> PathBuf {
         self.path("onedeskd.toml")
