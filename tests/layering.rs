@@ -124,7 +124,7 @@ fn no_file_is_longer_than_a_reader_keeps_in_mind() {
 #[test]
 fn what_one_file_does_for_all_no_other_file_does() {
     for (path, text) in sources(&["src"]) {
-        let is_test = path.ends_with("tests.rs");
+        let is_test = path.ends_with("tests.rs") || path.contains("/tests/");
         let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         for (deed, allowed) in ALONE {
             let is_allowed = is_test || allowed.contains(&path.as_str());
