@@ -94,7 +94,8 @@ pub struct World {
     pub op: Arc<Op>,
     pub clock: Clock,
     pub actor: Actor,
-    pub settings: watch::Sender<Arc<Settings>>,
+    /// Kept so that the service goes on hearing of settings.
+    _settings: watch::Sender<Arc<Settings>>,
     _folders: (TempDir, TempDir),
 }
 
@@ -118,7 +119,7 @@ impl World {
         };
         let sso = Arc::new(Service::load(parts).await.unwrap());
         let op = Op::start(clock.clone()).await;
-        Self { sso, store, op, clock, actor: Actor::daemon(), settings, _folders: (folder, keys) }
+        Self { sso, store, op, clock, actor: Actor::daemon(), _settings: settings, _folders: (folder, keys) }
     }
 
     /// A record of the world's provider, enabled, with the switch of its kind on.

@@ -142,7 +142,7 @@ fn nobody_gets_in_who_is_not_allowed_and_nobody_while_the_daemon_gives_no_answer
     let nowhere = "127.0.0.1:9";
     let app = serve(app);
     for (name, start) in SERVERS {
-        let Some(server) = start(free_port(), nowhere, &app) else { continue };
+        let server = start(free_port(), nowhere, &app);
         let response = ask(&server, "GET", "/", &[("Cookie", "s=ann"), PAGE]);
         assert!((500..600).contains(&response.status), "{name}: {response}");
     }
