@@ -48,6 +48,8 @@ pub struct Connections {
     known: RwLock<Known>,
     /// One change at a time: each reads, asks the provider, and writes.
     changing: tokio::sync::Mutex<()>,
+    /// One reading of the store at a time, so that the newest is what stays.
+    reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -71,7 +73,8 @@ impl Connections {
     /// # Errors
     /// The database.
     pub async fn load(parts: Parts) -> Result<Self, store::Error> {
-        let connections = Self { parts, known: RwLock::default(), changing: tokio::sync::Mutex::default() };
+        let connections =
+            Self { parts, known: RwLock::default(), changing: tokio::sync::Mutex::default(), reading: tokio::sync::Mutex::default() };
         connections.reload().await?;
         Ok(connections)
     }
@@ -81,12 +84,12 @@ impl Connections {
         self.known().switches
     }
 
-    /// Sets one. Off ends every session of that kind in the store; nothing but the store is needed for it.
+    /// Sets one. Off ends every session of that kind in the store. Nothing but the store is needed for it, and no
+    /// change of a record is waited for: that one may be waiting for a provider.
     ///
     /// # Errors
     /// The database.
     pub async fn switch(&self, kind: Kind, enabled: bool, actor: &Actor) -> Result<(), Error> {
-        let _changing = self.changing.lock().await;
         if enabled {
             self.parts.wire.forget();
         }
@@ -360,6 +363,7 @@ impl Connections {
     }
 
     async fn reload(&self) -> Result<(), store::Error> {
+        let _reading = self.reading.lock().await;
         let switches = self.parts.store.switches().await?;
         let authority = self.parts.settings.borrow().microsoft.authority.clone();
         let rows = self.parts.store.records().await?;
