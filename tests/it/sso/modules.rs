@@ -77,7 +77,7 @@ fn left_out(name: &'static str, provider: &'static str, reason: &'static str) ->
 }
 
 fn claims<const N: usize>(edits: [Edit; N]) -> Script {
-    Script { id_token: Token { claims: edits.to_vec(), ..Token::default() }, ..Script::default() }
+    Script { id_token: Token { claims: edits.into(), ..Token::default() }, ..Script::default() }
 }
 
 fn signed(algorithm: Algorithm, signature: Signature) -> Script {
@@ -93,7 +93,7 @@ fn keys(rsa: u32, kids: bool) -> Script {
 }
 
 fn userinfo<const N: usize>(edits: [Edit; N]) -> UserInfo {
-    UserInfo { claims: edits.to_vec(), signed: false }
+    UserInfo { claims: edits.into(), signed: false }
 }
 
 fn basic() -> Vec<Module> {

@@ -17,11 +17,11 @@ const SERVERS: [(&str, Start); 2] = [("nginx", Server::nginx), ("httpd", Server:
 fn serve(answer: fn(&str) -> String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(move || talk(stream, answer)))));
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(std::thread::spawn(move || talk(&stream, answer)))));
     address
 }
 
-fn talk(stream: TcpStream, answer: fn(&str) -> String) {
+fn talk(stream: &TcpStream, answer: fn(&str) -> String) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
         let mut head = String::new();
@@ -32,7 +32,8 @@ fn talk(stream: TcpStream, answer: fn(&str) -> String) {
         }
         let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
         let _ = reader.read_exact(&mut vec![0; length.unwrap_or(0)]);
-        if (&stream).write_all(answer(&head).as_bytes()).is_err() {
+        let mut writer = stream;
+        if writer.write_all(answer(&head).as_bytes()).is_err() {
             return;
         }
     }
@@ -71,6 +72,7 @@ fn ask(server: &Server, method: &str, target: &str, headers: &[(&str, &str)]) ->
 }
 
 /// Runs `test` with each server that is installed.
+#[expect(clippy::print_stderr, reason = "what was left out belongs to the result")]
 fn with_servers(test: impl Fn(&str, &Server)) {
     let (door, app) = (serve(door), serve(app));
     for (name, start) in SERVERS {
