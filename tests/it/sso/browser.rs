@@ -100,7 +100,7 @@ impl Browser {
     pub fn follow_forms(&mut self, url: &str) -> (Response, Url) {
         let (page, at) = self.follow(url);
         let text = page.text();
-        if !text.contains("onload") && !text.contains("form_post") || attributes(&text, "action").is_empty() {
+        if !text.contains(".submit()") || attributes(&text, "action").is_empty() {
             return (page, at);
         }
         let callback = posted(&text);
