@@ -28,7 +28,6 @@ use crate::store::care::Care;
 use crate::{audit, directory, health, mailboxes, sso};
 
 /// What the calls are made on.
-#[derive(Clone)]
 pub struct Services {
     /// Mailboxes and their tokens.
     pub mailboxes: Arc<mailboxes::Service>,
@@ -48,11 +47,15 @@ pub struct Services {
     pub clock: Clock,
 }
 
+/// The services as every request gets them: one count goes up and down for it, not one for each service, for which the threads
+/// that serve would have to wait for each other.
+pub type Shared = Arc<Services>;
+
 /// The API, to be served on connections that carry the peer as a request extension; a request without one is refused.
 pub fn router(services: Services) -> Router {
     let settings = services.settings.clone();
     let (calls, document) = calls().split_for_parts();
-    assemble(calls.with_state(services), document, settings)
+    assemble(calls.with_state(Arc::new(services)), document, settings)
 }
 
 fn assemble(calls: Router, document: OpenApi, settings: watch::Receiver<Arc<Settings>>) -> Router {
@@ -67,7 +70,7 @@ fn assemble(calls: Router, document: OpenApi, settings: watch::Receiver<Arc<Sett
 }
 
 /// Every call but the document's own: a call cannot be added without being described.
-fn calls() -> OpenApiRouter<Services> {
+fn calls() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::heading())
         .routes(routes!(calls::status::read))
         .routes(routes!(calls::mailboxes::list, calls::mailboxes::connect))

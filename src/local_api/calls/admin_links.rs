@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use http::StatusCode;
 
 use super::actor;
-use crate::local_api::Services;
+use crate::local_api::Shared;
 use crate::local_api::answers::sso::AdminLink;
 use crate::local_api::refusal::Refusal;
 use crate::system::peer::Account;
@@ -16,7 +16,7 @@ use crate::system::peer::Account;
 #[utoipa::path(post, path = "/v1/admin-links", operation_id = "admin_link",
     responses((status = 201, description = "The link.", body = AdminLink)))]
 pub async fn make(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
 ) -> Result<(StatusCode, Json<AdminLink>), Refusal> {
     let page = services.sso.public_url("/admin/enter")?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use http::Uri;
 
-use crate::local_api::Services;
+use crate::local_api::Shared;
 use crate::local_api::answers::AuditPage;
 use crate::local_api::read::{bad_query, query};
 use crate::local_api::refusal::Refusal;
@@ -18,7 +18,7 @@ const HIGHEST_LIMIT: u32 = 1000;
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many lines at most; 100 without it.")),
     responses((status = 200, description = "A page.", body = AuditPage)))]
-pub async fn page(State(services): State<Services>, uri: Uri) -> Result<Json<AuditPage>, Refusal> {
+pub async fn page(State(services): State<Shared>, uri: Uri) -> Result<Json<AuditPage>, Refusal> {
     let (before, limit) = window(uri.query())?;
     Ok(Json(services.audit.page(before, limit).await?.into()))
 }

@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{StatusCode, Uri};
 
 use super::actor;
-use crate::local_api::Services;
+use crate::local_api::Shared;
 use crate::local_api::answers::{ConnectLink, ConnectMailbox, Mailbox, Token};
 use crate::local_api::policy::{Need, permit};
 use crate::local_api::read::{JsonBody, Segment, bad_query, query};
@@ -21,7 +21,7 @@ use crate::system::peer::Account;
 
 /// All connected mailboxes, by address.
 #[utoipa::path(get, path = "/v1/mailboxes", operation_id = "mailboxes", responses((status = 200, description = "The mailboxes.", body = Vec<Mailbox>)))]
-pub async fn list(State(services): State<Services>) -> Json<Vec<Mailbox>> {
+pub async fn list(State(services): State<Shared>) -> Json<Vec<Mailbox>> {
     Json(services.mailboxes.list().into_iter().map(Mailbox::from).collect())
 }
 
@@ -29,7 +29,7 @@ pub async fn list(State(services): State<Services>) -> Json<Vec<Mailbox>> {
 #[utoipa::path(post, path = "/v1/mailboxes", operation_id = "connect_mailbox", request_body = ConnectMailbox,
     responses((status = 201, description = "The link.", body = ConnectLink)))]
 pub async fn connect(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     JsonBody(wishes): JsonBody<ConnectMailbox>,
 ) -> Result<(StatusCode, Json<ConnectLink>), Refusal> {
@@ -44,7 +44,7 @@ pub async fn connect(
     params(("address" = String, Path), ("for" = inline(Purpose), Query, description = "What the token is to be used for.")),
     responses((status = 200, description = "The token.", body = Token)))]
 pub async fn token(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     uri: Uri,
     Segment(address): Segment<EmailAddress>,
@@ -61,7 +61,7 @@ pub async fn token(
 #[utoipa::path(delete, path = "/v1/mailboxes/{address}", operation_id = "remove_mailbox", params(("address" = String, Path)),
     responses((status = 204, description = "It is removed.")))]
 pub async fn remove(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(address): Segment<EmailAddress>,
 ) -> Result<StatusCode, Refusal> {

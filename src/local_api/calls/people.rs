@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use http::{StatusCode, Uri};
 
 use super::actor;
-use crate::local_api::Services;
+use crate::local_api::Shared;
 use crate::local_api::answers::sso::{ConflictPage, Decision, NewPerson, PeoplePage, Person, Resolution};
 use crate::local_api::read::{JsonBody, Segment, bad_query, query};
 use crate::local_api::refusal::Refusal;
@@ -24,7 +24,7 @@ const HIGHEST_LIMIT: u32 = 1000;
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many at most; 100 without it.")),
     responses((status = 200, description = "A page.", body = PeoplePage)))]
-pub async fn list(State(services): State<Services>, uri: Uri) -> Result<Json<PeoplePage>, Refusal> {
+pub async fn list(State(services): State<Shared>, uri: Uri) -> Result<Json<PeoplePage>, Refusal> {
     let [q, cursor, limit] = query(uri.query(), ["q", "cursor", "limit"])?;
     let (after, limit) = window::<PersonId>(cursor.as_deref(), limit.as_deref())?;
     let page = services.sso.people().page(q.as_deref().unwrap_or_default(), after, limit).await?;
@@ -36,7 +36,7 @@ pub async fn list(State(services): State<Services>, uri: Uri) -> Result<Json<Peo
 #[utoipa::path(post, path = "/v1/people", operation_id = "add_person", request_body = NewPerson,
     responses((status = 201, description = "The person.", body = Person)))]
 pub async fn add(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     JsonBody(person): JsonBody<NewPerson>,
 ) -> Result<(StatusCode, Json<Person>), Refusal> {
@@ -48,7 +48,7 @@ pub async fn add(
 #[utoipa::path(delete, path = "/v1/people/{id}", operation_id = "remove_person", params(("id" = String, Path)),
     responses((status = 204, description = "They are removed.")))]
 pub async fn remove(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<PersonId>,
 ) -> Result<StatusCode, Refusal> {
@@ -62,7 +62,7 @@ pub async fn remove(
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many at most; 100 without it.")),
     responses((status = 200, description = "A page.", body = ConflictPage)))]
-pub async fn conflicts(State(services): State<Services>, uri: Uri) -> Result<Json<ConflictPage>, Refusal> {
+pub async fn conflicts(State(services): State<Shared>, uri: Uri) -> Result<Json<ConflictPage>, Refusal> {
     let [cursor, limit] = query(uri.query(), ["cursor", "limit"])?;
     let (after, limit) = window::<ConflictId>(cursor.as_deref(), limit.as_deref())?;
     let page = services.sso.people().conflicts(after, limit).await?;
@@ -74,7 +74,7 @@ pub async fn conflicts(State(services): State<Services>, uri: Uri) -> Result<Jso
 #[utoipa::path(post, path = "/v1/people/conflicts/{id}", operation_id = "resolve_conflict", params(("id" = String, Path)),
     request_body = Resolution, responses((status = 204, description = "It is decided.")))]
 pub async fn resolve(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConflictId>,
     JsonBody(resolution): JsonBody<Resolution>,

@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use http::StatusCode;
 
 use super::actor;
-use crate::local_api::Services;
+use crate::local_api::Shared;
 use crate::local_api::answers::sso::{Connection, SwitchWishes, Switches};
 use crate::local_api::read::{JsonBody, Segment};
 use crate::local_api::refusal::Refusal;
@@ -18,7 +18,7 @@ use crate::system::peer::Account;
 
 /// The two switches.
 #[utoipa::path(get, path = "/v1/sso", operation_id = "sso", responses((status = 200, description = "The switches.", body = Switches)))]
-pub async fn switches(State(services): State<Services>) -> Json<Switches> {
+pub async fn switches(State(services): State<Shared>) -> Json<Switches> {
     Json(services.sso.connections().switches().into())
 }
 
@@ -26,7 +26,7 @@ pub async fn switches(State(services): State<Services>) -> Json<Switches> {
 #[utoipa::path(patch, path = "/v1/sso", operation_id = "switch_sso", request_body = SwitchWishes,
     responses((status = 200, description = "The switches as they are now.", body = Switches)))]
 pub async fn switch(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     JsonBody(wishes): JsonBody<SwitchWishes>,
 ) -> Result<Json<Switches>, Refusal> {
@@ -41,7 +41,7 @@ pub async fn switch(
 /// All client records.
 #[utoipa::path(get, path = "/v1/sso/connections", operation_id = "sso_connections",
     responses((status = 200, description = "The records.", body = Vec<Connection>)))]
-pub async fn list(State(services): State<Services>) -> Json<Vec<Connection>> {
+pub async fn list(State(services): State<Shared>) -> Json<Vec<Connection>> {
     Json(services.sso.connections().list().iter().map(|record| shown(&services, record)).collect())
 }
 
@@ -49,7 +49,7 @@ pub async fn list(State(services): State<Services>) -> Json<Vec<Connection>> {
 #[utoipa::path(post, path = "/v1/sso/connections", operation_id = "add_sso_connection", request_body = Wishes,
     responses((status = 201, description = "The record.", body = Connection)))]
 pub async fn add(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     JsonBody(wishes): JsonBody<Wishes>,
 ) -> Result<(StatusCode, Json<Connection>), Refusal> {
@@ -60,7 +60,7 @@ pub async fn add(
 /// One client record.
 #[utoipa::path(get, path = "/v1/sso/connections/{id}", operation_id = "sso_connection", params(("id" = String, Path)),
     responses((status = 200, description = "The record.", body = Connection)))]
-pub async fn show(State(services): State<Services>, Segment(id): Segment<ConnectionId>) -> Result<Json<Connection>, Refusal> {
+pub async fn show(State(services): State<Shared>, Segment(id): Segment<ConnectionId>) -> Result<Json<Connection>, Refusal> {
     let record = services.sso.connections().get(id)?;
     Ok(Json(shown(&services, &record)))
 }
@@ -69,7 +69,7 @@ pub async fn show(State(services): State<Services>, Segment(id): Segment<Connect
 #[utoipa::path(patch, path = "/v1/sso/connections/{id}", operation_id = "change_sso_connection", params(("id" = String, Path)),
     request_body = Wishes, responses((status = 200, description = "The record as it is now.", body = Connection)))]
 pub async fn change(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
     JsonBody(wishes): JsonBody<Wishes>,
@@ -82,7 +82,7 @@ pub async fn change(
 #[utoipa::path(delete, path = "/v1/sso/connections/{id}", operation_id = "remove_sso_connection", params(("id" = String, Path)),
     responses((status = 204, description = "It is removed.")))]
 pub async fn remove(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
 ) -> Result<StatusCode, Refusal> {
@@ -94,7 +94,7 @@ pub async fn remove(
 #[utoipa::path(post, path = "/v1/sso/connections/{id}/upgrade", operation_id = "upgrade_sso_connection", params(("id" = String, Path)),
     responses((status = 200, description = "The record as it is now.", body = Connection)))]
 pub async fn upgrade(
-    State(services): State<Services>,
+    State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
 ) -> Result<Json<Connection>, Refusal> {
@@ -102,6 +102,6 @@ pub async fn upgrade(
     Ok(Json(shown(&services, &record)))
 }
 
-fn shown(services: &Services, record: &Record) -> Connection {
+fn shown(services: &Shared, record: &Record) -> Connection {
     Connection::new(record, &services.settings.borrow(), services.clock.now())
 }
