@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::policy::{self, Aftermath};
 use super::{Failure, View};
-use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState};
+use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState, Problem};
 use crate::oauth::scopes;
 use crate::store::grants::GrantRow;
 
@@ -35,6 +35,8 @@ struct Inner {
     next_try: Option<Timestamp>,
     outlook: Held,
     graph: Held,
+    /// Why there is no token for the resource that the grant is not mainly for, and until when nobody asks again.
+    denied: Option<(Problem, Timestamp)>,
     flight: Option<(Audience, Landing)>,
     /// Where it stands in the schedule, so that it can be taken out again.
     scheduled: Option<Timestamp>,
@@ -58,6 +60,7 @@ impl Cell {
             next_try: None,
             outlook: Held::default(),
             graph: Held::default(),
+            denied: None,
             flight: None,
             scheduled: None,
         };
@@ -106,6 +109,17 @@ impl Cell {
     /// Forgets that there is a token on disk: it could not be opened.
     pub fn forget(&self, audience: Audience) {
         *self.lock().held(audience) = Held::default();
+    }
+
+    /// Why there is no token for the resource beside the main one, while it is too early to ask again.
+    pub fn denied(&self, audience: Audience, now: Timestamp) -> Option<Problem> {
+        let inner = self.lock();
+        inner.denied.as_ref().filter(|(_, until)| audience != self.primary && *until > now).map(|(problem, _)| problem.clone())
+    }
+
+    /// Notes that the person never consented to the resource beside the main one; nobody asks again before `until`.
+    pub fn deny(&self, problem: Problem, until: Timestamp) {
+        self.lock().denied = Some((problem, until));
     }
 
     /// Joins the refresh under way, or begins one: then the caller gets the sender and must fly it.

@@ -223,6 +223,9 @@ impl Grants {
                 return Ok(token);
             }
         }
+        if let Some(problem) = cell.denied(audience, now) {
+            return Err(Failure::ScopeMissing(problem));
+        }
         match self.refresh(&cell, audience).await {
             Ok(()) => cell.remaining(audience, self.parts.clock.now()).ok_or(Failure::Gone),
             Err(failure @ (Failure::Waiting { .. } | Failure::Store(_))) => cell.remaining(audience, self.parts.clock.now()).ok_or(failure),

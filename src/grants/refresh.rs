@@ -21,6 +21,9 @@ const WRITE_ATTEMPTS: u32 = 3;
 /// The wait after the database failed: long enough for a full disk to be seen to, short beside a token's life.
 const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_secs(30);
 
+/// How long a resource that was refused is not asked for again: a reader that insists must not look like a loop to Entra.
+const ASK_FOR_CONSENT_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
 /// Why an attempt ended without tokens.
 enum Ended {
     /// The provider (or the network on the way to it) said so.
@@ -57,7 +60,22 @@ impl Grants {
             Ok(()) => Ok(()),
             Err(Ended::Store(error)) => Err(self.store_failed(cell, &error)),
             Err(Ended::Decided(aftermath)) => Err(self.settle(cell, &aftermath).await),
-            Err(Ended::Token(error)) => Err(self.token_failed(cell, audience, error).await),
+            Err(Ended::Token(error)) if audience != cell.primary && is_refusal(error.verdict) => {
+                Err(self.resource_refused(cell, error).await)
+            }
+            Err(Ended::Token(error)) => Err(self.token_failed(cell, error).await),
+        }
+    }
+
+    /// The resource beside the main one was refused: either the person never consented to it, which says nothing about the
+    /// grant, or the grant is dead. The main resource tells, and nobody asks again for a while.
+    async fn resource_refused(&self, cell: &Arc<Cell>, error: TokenError) -> Failure {
+        match self.refresh_stored(cell, cell.primary).await {
+            Err(Ended::Token(main)) if main.verdict == Verdict::GrantRefused => self.token_failed(cell, main).await,
+            _ => {
+                cell.deny(error.problem.clone(), self.parts.clock.now() + ASK_FOR_CONSENT_AGAIN);
+                Failure::ScopeMissing(error.problem)
+            }
         }
     }
 
@@ -133,12 +151,7 @@ impl Grants {
         }
     }
 
-    async fn token_failed(&self, cell: &Arc<Cell>, audience: Audience, error: TokenError) -> Failure {
-        let is_refusal = matches!(error.verdict, Verdict::GrantRefused | Verdict::InteractionRequired | Verdict::Misconfigured);
-        if audience != cell.primary && is_refusal {
-            // The person never consented to this resource: that says nothing about the one that the grant is for.
-            return Failure::ScopeMissing(error.problem);
-        }
+    async fn token_failed(&self, cell: &Arc<Cell>, error: TokenError) -> Failure {
         let failures = cell.failed_once_more();
         let aftermath = policy::after_failure(&error, failures, self.parts.clock.now(), schedule::jitter(cell.id));
         if matches!(error.verdict, Verdict::Unavailable { .. }) {
@@ -192,6 +205,11 @@ impl Grants {
         cell.postpone(self.parts.clock.now() + AFTER_STORE_FAILURE);
         Failure::Store(error.to_string())
     }
+}
+
+/// Whether the provider said no to what was asked, rather than to who asked or when.
+const fn is_refusal(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::GrantRefused | Verdict::InteractionRequired | Verdict::Misconfigured)
 }
 
 const fn outcome(verdict: Verdict) -> &'static str {
