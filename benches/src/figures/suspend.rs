@@ -90,7 +90,10 @@ impl Asleep {
                     "{refreshes} refreshes, at most {of_one} of one grant at once, {unhealthy} mailboxes not healthy afterwards, {} violations.",
                     violations.len()
                 ),
-                format!("A reader of random mailboxes meanwhile (each read an expired token, so a refresh): {}.", reads.summary()),
+                format!(
+                    "A reader of random mailboxes meanwhile, who has to wait for a refresh where none was made yet: {}.",
+                    reads.summary()
+                ),
             ],
         })
     }
