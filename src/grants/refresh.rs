@@ -21,8 +21,9 @@ const WRITE_ATTEMPTS: u32 = 3;
 /// The wait after the database failed: long enough for a full disk to be seen to, short beside a token's life.
 const AFTER_STORE_FAILURE: SignedDuration = SignedDuration::from_secs(30);
 
-/// How long a resource that was refused is not asked for again: a reader that insists must not look like a loop to Entra.
-const ASK_FOR_CONSENT_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// How long a resource that was refused is not asked for again: a reader that insists asks ten times in five minutes then, and
+/// Entra calls fifteen a loop (AADSTS50196).
+const ASK_FOR_CONSENT_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why an attempt ended without tokens.
 enum Ended {

@@ -230,6 +230,14 @@ fn a_missing_permission_for_graph_does_not_harm_the_mailbox() {
     assert_eq!(refused["code"], "scope_missing", "{refused}");
     assert_eq!(world.daemon.mailbox(SUPPORT)["state"], "healthy");
     world.good_token(SUPPORT, "imap");
+    let asked = refreshes(&world);
+    assert_eq!(world.daemon.token(SUPPORT, "graph").status, 409);
+    assert_eq!(refreshes(&world), asked, "a reader that insists is not passed on to the provider");
+}
+
+#[test]
+fn one_sign_in_serves_mail_and_graph() {
+    let world = World::connected();
     let graph = world.simulator.introspect(&world.good_token(SUPPORT, "graph")).unwrap();
     assert_eq!((graph.resource.as_str(), graph.upn.as_deref()), (GRAPH, Some(SUPPORT)));
     assert_eq!(world.daemon.token(SUPPORT, "graph").json()["xoauth2"], Value::Null);
