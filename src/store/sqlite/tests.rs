@@ -5,7 +5,6 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use jiff::SignedDuration;
 use sqlx::SqlSafeStr as _;
@@ -314,46 +313,4 @@ async fn a_full_disk_is_an_error_and_loses_nothing() {
     assert_eq!(opened.store.connections.mailboxes().await.unwrap().len(), kept, "{said}");
     assert!(opened.database.status().await.unwrap().findings.is_empty());
     connect(&opened.store, "room-again@example.test", 255).await;
-}
-
-/// Figures, not a proof: `cargo test --lib figures -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "measures"]
-async fn figures() {
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let path = folder.path().join("onedesk.db");
-    let opened = open(&path).await.unwrap();
-    let fence = fence(&opened.store).await;
-    let store = &opened.store;
-    for number in 0..1000_u32 {
-        let hash = ticket(1);
-        store.flows.add_ticket(hash).await.unwrap();
-        let mut row = mailbox(&format!("box{number}@example.test"), 1, grant());
-        row.grant.refresh = crate::store::Sealed(vec![7; 1500]);
-        row.access[0].sealed = crate::store::Sealed(vec![7; 2500]);
-        store.connections.connect_mailbox(row).await.unwrap();
-    }
-    let grants = store.grants.all().await.unwrap();
-    let began = Instant::now();
-    for grant in grants.iter().take(300) {
-        store.grants.rotate(&fence, grant.id, 1, rotation(2)).await.unwrap();
-    }
-    println!("one after another: {:.0} rotations/s", 300.0 / began.elapsed().as_secs_f64());
-    let began = Instant::now();
-    for round in 0..10 {
-        let all = grants.iter().enumerate().map(|(i, grant)| {
-            let version = if i < 300 { 2 + round } else { 1 + round };
-            store.grants.rotate(&fence, grant.id, version, rotation(version + 1))
-        });
-        assert!(futures_util::future::join_all(all).await.iter().all(Result::is_ok));
-    }
-    println!("1,000 at once, ten times: {:.0} rotations/s", 10_000.0 / began.elapsed().as_secs_f64());
-    close(opened).await;
-    let began = Instant::now();
-    let opened = open(&path).await.unwrap();
-    let open_took = began.elapsed();
-    let began = Instant::now();
-    let (a, b, c) = tokio::join!(opened.store.grants.all(), opened.store.connections.mailboxes(), opened.store.grants.expiries());
-    assert_eq!((a.unwrap().len(), b.unwrap().len(), c.unwrap().len()), (1000, 1000, 1000));
-    println!("open {open_took:?}, load {:?}", began.elapsed());
 }

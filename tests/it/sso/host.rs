@@ -68,7 +68,6 @@ impl Host {
 }
 
 impl Drop for Host {
-    #[expect(clippy::print_stderr, reason = "what the daemon said belongs to a failure")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let journal = self.journal();
