@@ -29,16 +29,18 @@ async fn list(context: &Context) -> Result<(), Failure> {
     if answer.value.is_empty() {
         return context.output.text("No mailbox is connected. Make a link for whoever can sign in: onedeskctl mailbox connect");
     }
-    let row = |mailbox: &Mailbox| -> [Cell; 5] {
+    let row = |mailbox: &Mailbox| -> [Cell; 6] {
         [
             mailbox.address.clone().into(),
             state_cell(&mailbox.state),
             mailbox.reason.clone().unwrap_or_default().into(),
             mailbox.signed_in_as.clone().into(),
             mailbox.last_refresh_at.map_or_else(|| "-".to_owned(), time).into(),
+            mailbox.grant_expires_at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d").to_string()).into(),
         ]
     };
-    context.output.table(["MAILBOX", "STATE", "REASON", "SIGNED IN AS", "LAST REFRESH"], answer.value.iter().map(row).collect())?;
+    let headings = ["MAILBOX", "STATE", "REASON", "SIGNED IN AS", "LAST REFRESH", "ENDS UNUSED"];
+    context.output.table(headings, answer.value.iter().map(row).collect())?;
     for mailbox in answer.value.iter().filter(|mailbox| mailbox.state == "needs_reauth") {
         let why = mailbox.problem.as_ref().map_or("somebody has to sign in again", |problem| problem.title.as_str());
         context.output.text(&format!("\n{}: {why}\nhint: {}", mailbox.address, link_hint(&mailbox.address)))?;

@@ -127,13 +127,21 @@ fn troubles(status: &Status) -> Vec<Trouble<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::status::{Check, DirectoryCounts, MailboxCounts, SsoSwitches};
+    use crate::health::status::{Check, DirectoryCounts, Group, MailboxCounts, SsoSwitches};
     use crate::model::Problem;
 
     #[test]
     fn a_tired_admin_reads_the_state_first_and_the_next_step_last() {
         let problem = Problem::new("not_a_guid", "AZUREAD_CID is not an Application (client) ID", "copy it from Entra").at_line(3);
-        let check = |outcome, title: &str, hint: &str| Check { name: "x".into(), outcome, title: title.into(), hint: hint.into() };
+        let check = |outcome, title: &str, hint: &str| Check {
+            name: "x".into(),
+            group: Group::Service,
+            outcome,
+            title: title.into(),
+            who: None,
+            hint: hint.into(),
+            took_ms: None,
+        };
         let status = Status {
             version: "1.0.0".to_owned(),
             state: State::Stale,
@@ -142,6 +150,8 @@ mod tests {
                 verified: Verified::Yes,
                 secret_in_use: Some(SecretInUse::Current),
                 secret_expires_at: None,
+                secret_expiry_source: None,
+                next_secret_expires_at: None,
                 changed_at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
                 problem: Some(problem),
             },

@@ -40,6 +40,8 @@ pub struct DirectoryStatus {
     pub access_expires_at: Option<Timestamp>,
     /// When a refresh last worked.
     pub last_refresh_at: Option<Timestamp>,
+    /// When the grant ends if it is not used again.
+    pub grant_expires_at: Option<Timestamp>,
 }
 
 /// A directory that was just connected, for the page that says so.
@@ -193,6 +195,7 @@ impl Service {
             last_sync_at: row.last_sync_at,
             access_expires_at: view.access_expires_at,
             last_refresh_at: view.last_refresh_at,
+            grant_expires_at: view.grant_expires_at,
         }
     }
 }

@@ -25,6 +25,7 @@ pub struct Cell {
     pub client_id: ClientId,
     /// The resource whose token is kept fresh without being asked for.
     pub primary: Audience,
+    connected_at: Timestamp,
     inner: Mutex<Inner>,
 }
 
@@ -67,7 +68,8 @@ impl Cell {
         for (audience, expires_at) in expiries {
             inner.held(audience).expires_at = Some(expires_at);
         }
-        Self { id: row.id, client_id: row.client_id, primary: scopes::primary(&row.scope), inner: Mutex::new(inner) }
+        let primary = scopes::primary(&row.scope);
+        Self { id: row.id, client_id: row.client_id, primary, connected_at: row.connected_at, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -210,7 +212,12 @@ impl Cell {
         std::mem::replace(&mut self.lock().scheduled, at)
     }
 
-    /// How it is doing.
+    /// When its refresh token was last used, or given.
+    pub fn last_use(&self) -> Timestamp {
+        self.lock().last_refresh_at.map_or(self.connected_at, |at| at.max(self.connected_at))
+    }
+
+    /// How it is doing; when the grant ends is for the engine to say.
     pub fn view(&self) -> View {
         let mut inner = self.lock();
         View {
@@ -218,6 +225,7 @@ impl Cell {
             refreshing: inner.flight.is_some(),
             access_expires_at: inner.held(self.primary).expires_at,
             last_refresh_at: inner.last_refresh_at,
+            grant_expires_at: None,
         }
     }
 }

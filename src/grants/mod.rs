@@ -51,6 +51,8 @@ pub struct View {
     pub access_expires_at: Option<Timestamp>,
     /// When a refresh last worked.
     pub last_refresh_at: Option<Timestamp>,
+    /// When the grant ends if it is not used again; nothing where it has ended.
+    pub grant_expires_at: Option<Timestamp>,
 }
 
 /// Why there is no token.
@@ -191,12 +193,13 @@ impl Grants {
     /// How a grant is doing. What had a grant once and has none now was left behind for 30 days: see [`abandoned`].
     pub fn view(&self, id: Option<GrantId>) -> View {
         let Some(cell) = id.and_then(|id| self.cell(id)) else {
-            return View { state: abandoned(), refreshing: false, access_expires_at: None, last_refresh_at: None };
+            return View { state: abandoned(), refreshing: false, access_expires_at: None, last_refresh_at: None, grant_expires_at: None };
         };
         let mut view = cell.view();
         if let Some(changed) = self.client_changed(&cell) {
             view.state = changed;
         }
+        view.grant_expires_at = policy::grant_end(&view.state, cell.last_use());
         view
     }
 

@@ -20,6 +20,18 @@ const LONGEST_WAIT_FOR_CREDENTIALS: Duration = Duration::from_mins(15);
 /// those and are far from a loop (AADSTS50196 counts 15 in five minutes).
 const SECOND_THOUGHT: SignedDuration = SignedDuration::from_hours(6);
 
+/// How long a refresh token lives without being used (Microsoft, "Refresh tokens": 90 days). A use begins another life.
+const UNUSED_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// When a grant ends if nobody uses it again, as far as it is known: policies of a tenant may end it sooner. A grant that was
+/// refused has ended already.
+pub fn grant_end(state: &GrantState, last_use: Timestamp) -> Option<Timestamp> {
+    match state {
+        GrantState::NeedsReauth { .. } => None,
+        GrantState::Healthy | GrantState::Waiting { .. } => last_use.checked_add(UNUSED_LIFE).ok(),
+    }
+}
+
 /// How much life a token must have left to be handed out: ten minutes, or half its life where the provider gives less than
 /// twenty.
 pub fn slack(lifetime: SignedDuration) -> SignedDuration {
@@ -120,6 +132,14 @@ mod tests {
 
     fn error(verdict: Verdict) -> TokenError {
         TokenError { verdict, problem: Problem::new("x", "x", "x"), provider: Box::default() }
+    }
+
+    #[test]
+    fn a_grant_ends_ninety_days_after_its_last_use_unless_it_has_ended() {
+        let used: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(grant_end(&GrantState::Healthy, used), Some("2026-04-01T00:00:00Z".parse().unwrap()));
+        let refused = GrantState::NeedsReauth { reason: ReauthReason::GrantRefused, problem: Problem::new("x", "x", "x") };
+        assert_eq!(grant_end(&refused, used), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::status::{
-    Check, CheckOutcome, CredentialsStatus, DirectoryCounts, MailboxCounts, SecretInUse, SsoSwitches, State, Status, Verified,
+    Check, CheckOutcome, CredentialsStatus, DirectoryCounts, Group, MailboxCounts, SecretInUse, SsoSwitches, State, Status, Verified,
 };
 use crate::credentials::keeper::{self, Keeper};
 use crate::model::person::Kind;
@@ -150,16 +150,18 @@ impl Reporter {
             (None, Some(_)) => None,
         };
         vec![
-            check("public_url", "the public URL is set", public_url),
-            check("credentials", "the credentials in /root/.OneDesk are in force", pair),
-            check("master_key", "the master key opens what is stored", self.parts.key_problem.clone()),
-            check("store", "the database answers", self.store_problem().await),
+            check(Group::Network, "public_url", "the public URL is set", public_url),
+            check(Group::Microsoft, "credentials", "the credentials in /root/.OneDesk are in force", pair),
+            check(Group::Store, "master_key", "the master key opens what is stored", self.parts.key_problem.clone()),
+            check(Group::Store, "store", "the database answers", self.store_problem().await),
             check(
+                Group::Mail,
                 "mailboxes",
                 "every mailbox is healthy",
                 people_needed(mailboxes.waiting, mailboxes.needs_reauth, "mailboxes", "mailbox list"),
             ),
             check(
+                Group::Directory,
                 "directory",
                 "every connected directory is healthy",
                 people_needed(directory.waiting, directory.needs_reauth, "directories", "directory status"),
@@ -224,17 +226,19 @@ fn credentials(status: &keeper::Status) -> CredentialsStatus {
             keeper::Slot::Next => SecretInUse::Next,
         }),
         secret_expires_at: None,
+        secret_expiry_source: None,
+        next_secret_expires_at: None,
         changed_at: in_force.map(|pair| pair.changed_at),
         problem: status.problem.clone(),
     }
 }
 
-fn check(name: &str, good: &str, problem: Option<Problem>) -> Check {
+fn check(group: Group, name: &str, good: &str, problem: Option<Problem>) -> Check {
     let (outcome, title, hint) = match problem {
         None => (CheckOutcome::Ok, good.to_owned(), String::new()),
         Some(problem) => (CheckOutcome::Failed, problem.title, problem.hint),
     };
-    Check { name: name.to_owned(), outcome, title, hint }
+    Check { name: name.to_owned(), group, outcome, title, who: None, hint, took_ms: None }
 }
 
 fn people_needed(waiting: u64, needs_reauth: u64, what: &str, command: &str) -> Option<Problem> {

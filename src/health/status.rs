@@ -53,6 +53,13 @@ pub struct CredentialsStatus {
     /// When the secret ends, where that is known.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub secret_expires_at: Option<Timestamp>,
+    /// Where that is known from.
+    #[serde(default)]
+    pub secret_expiry_source: Option<ExpirySource>,
+    /// When `AZUREAD_CIS_NEXT` ends, where the file has one and that is known.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_secret_expires_at: Option<Timestamp>,
     /// When the pair in force came into force.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub changed_at: Option<Timestamp>,
@@ -80,6 +87,16 @@ pub enum SecretInUse {
     Current,
     /// `AZUREAD_CIS_NEXT`.
     Next,
+}
+
+/// Where it is known from when a secret ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpirySource {
+    /// Microsoft Graph shows the app registration's secrets.
+    Graph,
+    /// An admin typed it.
+    Typed,
 }
 
 /// How many mailboxes are in which state.
@@ -124,13 +141,45 @@ pub struct SsoSwitches {
 pub struct Check {
     /// A stable word for machines: `public_url`, `credentials`, `store`, `mailboxes`…
     pub name: String,
+    /// What it belongs to.
+    #[serde(default)]
+    pub group: Group,
     /// How it went.
     pub outcome: CheckOutcome,
     /// What was found, in one sentence.
     pub title: String,
+    /// Who can do something about it; nothing where nobody need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
     /// What to do next; empty when nothing is to be done.
     #[serde(default)]
     pub hint: String,
+    /// How long the look took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+}
+
+/// What a check belongs to; `onedeskctl check` shows them in this order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// Files on this machine.
+    Files,
+    /// Units, sockets, firewall, the machine's security settings.
+    #[default]
+    Service,
+    /// The way out, and the way in.
+    Network,
+    /// Login, Graph, the app registration and its secrets.
+    Microsoft,
+    /// Mailboxes and mail servers.
+    Mail,
+    /// The connected directories.
+    Directory,
+    /// Single sign-on.
+    Sso,
+    /// The database and its disk.
+    Store,
 }
 
 /// How a check went.
@@ -143,4 +192,6 @@ pub enum CheckOutcome {
     Warning,
     /// Does not work.
     Failed,
+    /// Could not be looked at here, or has nothing to be looked at.
+    Skipped,
 }

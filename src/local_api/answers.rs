@@ -70,6 +70,10 @@ pub struct Mailbox {
     /// When a refresh last worked.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_refresh_at: Option<Timestamp>,
+    /// When the grant ends if it is not used again (90 days after its last use), as far as it is known; `null` where it has ended.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub grant_expires_at: Option<Timestamp>,
 }
 
 impl From<MailboxStatus> for Mailbox {
@@ -83,6 +87,7 @@ impl From<MailboxStatus> for Mailbox {
             access_expires_at: mailbox.access_expires_at,
             connected_at: mailbox.connected_at,
             last_refresh_at: mailbox.last_refresh_at,
+            grant_expires_at: mailbox.grant_expires_at,
         }
     }
 }
@@ -178,6 +183,10 @@ pub struct Directory {
     /// When a refresh last worked.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_refresh_at: Option<Timestamp>,
+    /// When the grant ends if it is not used again (90 days after its last use), as far as it is known; `null` where it has ended.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub grant_expires_at: Option<Timestamp>,
 }
 
 impl From<DirectoryStatus> for Directory {
@@ -192,6 +201,7 @@ impl From<DirectoryStatus> for Directory {
             last_sync_at: directory.last_sync_at,
             access_expires_at: directory.access_expires_at,
             last_refresh_at: directory.last_refresh_at,
+            grant_expires_at: directory.grant_expires_at,
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct MailboxStatus {
     pub connected_at: Timestamp,
     /// When a refresh last worked.
     pub last_refresh_at: Option<Timestamp>,
+    /// When the grant ends if it is not used again.
+    pub grant_expires_at: Option<Timestamp>,
 }
 
 /// A token and the name to use it with.
@@ -223,6 +225,7 @@ impl Service {
             access_expires_at: view.access_expires_at,
             connected_at: row.connected_at,
             last_refresh_at: view.last_refresh_at,
+            grant_expires_at: view.grant_expires_at,
         }
     }
 }

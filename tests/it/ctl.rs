@@ -72,7 +72,7 @@ fn texts(output: &Output) -> (Option<i32>, String, String) {
 }
 
 const READY: &str = r#"{"version":"1.0.0","state":"ready","credentials":{"client_id":"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee","verified":"yes","secret_in_use":"current","secret_expires_at":null,"changed_at":null,"problem":null},"warnings":[],"mailboxes":{"healthy":2,"waiting":0,"needs_reauth":0},"directory":{"healthy":0,"waiting":0,"needs_reauth":0},"sso":{"users_enabled":false,"customers_enabled":false},"checks":[],"something_newer":1}"#;
-const MAILBOXES: &str = r#"[{"address":"support@example.test","signed_in_as":"support@example.test","state":"healthy","reason":null,"problem":null,"access_expires_at":"2026-01-01T01:00:00Z","connected_at":"2026-01-01T00:00:00Z","last_refresh_at":null},{"address":"a@b.test","signed_in_as":"ann@b.test","state":"needs_reauth","reason":"grant_refused","problem":{"code":"AADSTS50173","title":"the password was changed\u001b[2J","hint":"x"},"access_expires_at":null,"connected_at":"2026-01-01T00:00:00Z","last_refresh_at":"2026-01-01T00:00:00Z"}]"#;
+const MAILBOXES: &str = r#"[{"address":"support@example.test","signed_in_as":"support@example.test","state":"healthy","reason":null,"problem":null,"access_expires_at":"2026-01-01T01:00:00Z","connected_at":"2026-01-01T00:00:00Z","last_refresh_at":null,"grant_expires_at":"2026-04-01T00:00:00Z"},{"address":"a@b.test","signed_in_as":"ann@b.test","state":"needs_reauth","reason":"grant_refused","problem":{"code":"AADSTS50173","title":"the password was changed\u001b[2J","hint":"x"},"access_expires_at":null,"connected_at":"2026-01-01T00:00:00Z","last_refresh_at":"2026-01-01T00:00:00Z"}]"#;
 const TOKEN: &str = r#"{"access_token":"opaque~token","token_type":"Bearer","expires_at":"2026-01-01T01:00:00Z","user":"support@example.test","xoauth2":"eHg="}"#;
 const LINK: &str =
     r#"{"connect_url":"https://helpdesk.example.test/integrations/office365/connect?ticket=t","expires_at":"2026-01-01T01:00:00Z"}"#;
@@ -102,9 +102,9 @@ fn mailbox_list_is_a_table_with_the_next_step_and_no_foreign_escapes() {
     let (code, out, _) = texts(&Daemon::playing(vec![scene]).asked("mailbox list"));
     assert_eq!(code, Some(0));
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines[0], "MAILBOX               STATE         REASON         SIGNED IN AS          LAST REFRESH");
-    assert_eq!(lines[1], "support@example.test  healthy                      support@example.test  -");
-    assert_eq!(lines[2], "a@b.test              needs_reauth  grant_refused  ann@b.test            2026-01-01 00:00 UTC");
+    assert_eq!(lines[0], "MAILBOX               STATE         REASON         SIGNED IN AS          LAST REFRESH          ENDS UNUSED");
+    assert_eq!(lines[1], "support@example.test  healthy                      support@example.test  -                     2026-04-01");
+    assert_eq!(lines[2], "a@b.test              needs_reauth  grant_refused  ann@b.test            2026-01-01 00:00 UTC  -");
     assert!(out.ends_with("mailbox connect a@b.test\n") && !out.contains('\u{1b}'), "{out}");
 }
 
