@@ -25,7 +25,7 @@ use crate::system::accept::{self, Door};
 use crate::system::admission::Bounds;
 use crate::system::deadlines::Patience;
 use crate::system::fd::Inherited;
-use crate::system::http::{self, Http, Outbound};
+use crate::system::http::{self, Http, Outbound, Transcripts};
 use crate::system::listen::{self, Access, Listeners};
 use crate::system::metrics::Metrics;
 use crate::system::tls::{self, Certificate};
@@ -110,7 +110,8 @@ pub async fn assemble(
     let (keyring, key_problem) = open_keyring(&settings.database.master_key_file, &store).await?;
     let vault = Vault::new(Arc::clone(&keyring));
 
-    let (http, http_now) = watch::channel(Http::new(&outbound(&settings))?);
+    let transcripts = Transcripts::new(clock.clone());
+    let (http, http_now) = watch::channel(Http::new(&outbound(&settings))?.recorded_in(&transcripts));
     let (settings_sender, settings_now) = watch::channel(Arc::new(settings));
     let (notes_sender, notes_now) = watch::channel(notes);
     let settings = settings_now.borrow().clone();
@@ -199,6 +200,7 @@ pub async fn assemble(
         sso: Arc::clone(&sso),
         audit: Arc::clone(&audit),
         health: Arc::clone(&reporter),
+        transcripts: transcripts.clone(),
         settings: settings_now,
         clock: clock.clone(),
     };
@@ -220,7 +222,8 @@ pub async fn assemble(
         clock: clock.clone(),
     };
     jobs.renew_lease().await;
-    let reload = Reload { settings: settings_sender, notes: notes_sender, reporter: Arc::clone(&jobs.reporter), http, certificate };
+    let reporter = Arc::clone(&jobs.reporter);
+    let reload = Reload { settings: settings_sender, notes: notes_sender, reporter, http, transcripts, certificate };
     Ok(House { jobs, reload, pulses })
 }
 

@@ -10,7 +10,7 @@ use super::lifecycle::ReloadRequests;
 use crate::health::reporter::Reporter;
 use crate::model::{Hint, Problem};
 use crate::settings::{Loaded, Settings, restart_needed};
-use crate::system::http::Http;
+use crate::system::http::{Http, Transcripts};
 use crate::system::notify::Notifier;
 use crate::system::tasks::Tasks;
 use crate::system::tls::Certificate;
@@ -26,6 +26,8 @@ pub struct Reload {
     pub reporter: Arc<Reporter>,
     /// The outgoing client.
     pub http: watch::Sender<Http>,
+    /// What that client records in.
+    pub transcripts: Transcripts,
     /// The certificate of our own door.
     pub certificate: Option<Arc<Certificate>>,
 }
@@ -89,7 +91,7 @@ impl Reload {
                 log::error!(hint = error.hint().unwrap_or_default().as_str(); "the old settings stay in force: {error}");
                 Problem::new("settings", error.to_string(), error.hint().unwrap_or_default())
             })?;
-            self.http.send_replace(http);
+            self.http.send_replace(http.recorded_in(&self.transcripts));
         }
         journal::set_level(new.log_level);
         self.settings.send_replace(Arc::new(new));

@@ -11,6 +11,7 @@ use crate::flows::connect::Invitation;
 use crate::mailboxes::{MailboxStatus, Wishes};
 use crate::model::{GrantState, Problem};
 use crate::store;
+use crate::system::http::Transcript;
 
 /// What a link for a mailbox is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -258,6 +259,16 @@ impl From<store::audit::Page> for AuditPage {
         };
         Self { items: page.items.into_iter().map(line).collect(), next_cursor: page.next.map(|next| next.to_string()) }
     }
+}
+
+/// What failed between this host and its providers lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailedExchanges {
+    /// The daemon's start: nothing from before it is known.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// The exchanges, the newest first.
+    pub items: Vec<Transcript>,
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use utoipa_axum::routes;
 use crate::model::Clock;
 use crate::settings::Settings;
 use crate::store::care::Care;
+use crate::system::http::Transcripts;
 use crate::{audit, directory, health, mailboxes, sso};
 
 /// What the calls are made on.
@@ -41,6 +42,8 @@ pub struct Services {
     pub database: Arc<dyn Care>,
     /// The status.
     pub health: Arc<health::reporter::Reporter>,
+    /// The last failed exchanges with providers.
+    pub transcripts: Transcripts,
     /// Who may call what.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
@@ -90,6 +93,7 @@ fn calls() -> OpenApiRouter<Shared> {
         .routes(routes!(calls::audit::page))
         .routes(routes!(calls::database::condition))
         .routes(routes!(calls::database::back_up))
+        .routes(routes!(calls::transcripts::list))
 }
 
 #[cfg(test)]

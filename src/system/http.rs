@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,8 +18,14 @@ use zeroize::Zeroizing;
 use super::trust::{self, Distrust};
 use crate::model::{Hint, RequestId, Secret, is_loopback};
 
+mod redact;
 #[cfg(test)]
 mod tests;
+mod transcripts;
+
+pub use transcripts::{Transcript, Transcripts};
+
+use transcripts::Asked;
 
 /// How long a connection may take, proxy and TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -88,7 +94,15 @@ impl Hint for BuildError {
 pub struct Http {
     client: reqwest::Client,
     deadline: Duration,
-    proxy_host: Option<String>,
+    proxy: Option<ProxyFacts>,
+    transcripts: Option<Transcripts>,
+}
+
+/// What messages may say of the proxy, and what nothing may.
+#[derive(Debug, Clone)]
+struct ProxyFacts {
+    host: String,
+    password: Secret<String>,
 }
 
 impl Http {
@@ -97,7 +111,12 @@ impl Http {
         let anchors = outbound.ca_file.as_deref().map_or(Ok(Vec::new()), trust::read_ca_file).map_err(BuildError::CaFile)?;
         let tls = trust::client_config(anchors).map_err(|fault| BuildError::Tls(fault.to_string()))?;
         let proxy = outbound.proxy.as_ref().map(|address| Url::parse(address.expose()).map_err(|_| BuildError::Proxy)).transpose()?;
-        let proxy_host = proxy.as_ref().map(host_of);
+        let facts = proxy.as_ref().map(|url| ProxyFacts {
+            host: host_of(url),
+            password: Secret::new(
+                percent_encoding::percent_decode_str(url.password().unwrap_or_default()).decode_utf8_lossy().into_owned(),
+            ),
+        });
         #[expect(clippy::disallowed_methods, reason = "the one place that builds HTTP clients")]
         let mut builder = reqwest::Client::builder()
             .no_proxy()
@@ -114,7 +133,13 @@ impl Http {
             builder = builder.proxy(proxy);
         }
         let client = builder.build().map_err(|fault| BuildError::Tls(deepest(&fault.without_url())))?;
-        Ok(Self { client, deadline: outbound.deadline, proxy_host })
+        Ok(Self { client, deadline: outbound.deadline, proxy: facts, transcripts: None })
+    }
+
+    /// The same client, whose failed exchanges are recorded there.
+    #[must_use]
+    pub fn recorded_in(self, transcripts: &Transcripts) -> Self {
+        Self { transcripts: Some(transcripts.clone()), ..self }
     }
 
     /// Fetches `url`, with `bearer` as RFC 6750 section 2.1 has it.
@@ -124,7 +149,8 @@ impl Http {
         if let Some(token) = bearer {
             request = request.header(AUTHORIZATION, secret_header(&Zeroizing::new(format!("Bearer {}", token.expose())), &url)?);
         }
-        self.send(request, &url).await
+        let credential = bearer.map(|token| token.expose().as_str());
+        self.send(request, &Asked { method: "GET", url: &url, fields: &[], credential }).await
     }
 
     /// Posts `fields` as a form. `basic` is user and password, already encoded as the caller's protocol asks (RFC 6749 section 2.3.1).
@@ -138,11 +164,22 @@ impl Http {
             let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
             request = request.header(AUTHORIZATION, secret_header(&Zeroizing::new(format!("Basic {}", STANDARD.encode(&*pair))), &url)?);
         }
-        self.send(request, &url).await
+        let credential = basic.map(|(_, password)| password.expose().as_str());
+        self.send(request, &Asked { method: "POST", url: &url, fields, credential }).await
     }
 
-    async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Answer, Error> {
+    async fn send(&self, request: RequestBuilder, asked: &Asked<'_>) -> Result<Answer, Error> {
         let request_id = RequestId::new();
+        let begun = Instant::now();
+        let outcome = self.exchange(request, asked.url, request_id).await;
+        if let Some(transcripts) = &self.transcripts {
+            let proxy_password = self.proxy.as_ref().map(|proxy| proxy.password.expose().as_str());
+            transcripts.note(asked, request_id, begun.elapsed(), &outcome, proxy_password.as_slice());
+        }
+        outcome.map(|(answer, _)| answer)
+    }
+
+    async fn exchange(&self, request: RequestBuilder, url: &Url, request_id: RequestId) -> Result<(Answer, HeaderMap), Error> {
         let request = request.header(ACCEPT, "application/json").header("client-request-id", request_id.to_string());
         let mut response = request.send().await.map_err(|fault| self.explained(&fault, url))?;
         let too_large = || Error::TooLarge { host: host_of(url), limit: LARGEST_BODY };
@@ -158,7 +195,7 @@ impl Http {
         }
         let headers = response.headers();
         let date = text(headers, DATE.as_str()).and_then(http_date);
-        Ok(Answer {
+        let answer = Answer {
             status: response.status().as_u16(),
             content_type: text(headers, CONTENT_TYPE.as_str())
                 .and_then(|kind| kind.split(';').next())
@@ -169,7 +206,8 @@ impl Http {
             date,
             body: body.freeze(),
             request_id,
-        })
+        };
+        Ok((answer, std::mem::take(response.headers_mut())))
     }
 
     fn explained(&self, fault: &reqwest::Error, url: &Url) -> Error {
@@ -177,8 +215,8 @@ impl Http {
         if let Some(distrust) = chain(fault).find_map(distrust) {
             return Error::Untrusted { host, cause: distrust.to_string(), hint: distrust.hint() };
         }
-        let by_way_of = |cause: String| match &self.proxy_host {
-            Some(proxy) if !is_loopback(url) => format!("{cause} (outbound proxy: {proxy})"),
+        let by_way_of = |cause: String| match &self.proxy {
+            Some(proxy) if !is_loopback(url) => format!("{cause} (outbound proxy: {})", proxy.host),
             _ => cause,
         };
         if fault.is_connect() && fault.is_timeout() {

@@ -8,6 +8,7 @@ pub mod mailboxes;
 pub mod people;
 pub mod sso;
 pub mod status;
+pub mod transcripts;
 
 use crate::system::peer::Account;
 

@@ -331,3 +331,42 @@ fn the_settings_proxy_wins_over_that_of_the_environment() {
     assert_eq!(Outbound::new(None, None, |_| None).proxy, None);
     assert_eq!(Http::new(&Outbound { proxy: Some(Secret::from("://")), ..outbound() }).unwrap_err(), BuildError::Proxy);
 }
+
+#[tokio::test]
+async fn a_failed_exchange_is_recorded_without_what_was_sent_in_it() {
+    let secret = "Qx8~first.secret-aaaa";
+    let body = format!(
+        r#"{{"error":"invalid_client","error_codes":[7000215],"suberror":"{secret}","trace_id":"{secret}","timestamp":"2026-11-27 01:02:03Z","error_description":"AADSTS7000215: Invalid client secret provided: '{secret}' or {}.","access_token":"{secret}"}}"#,
+        STANDARD.encode(secret)
+    );
+    let (address, _requests) = answering(format!(
+        "HTTP/1.1 401 No\r\nContent-Type: application/json\r\nServer: {secret}\r\nVia: 1.1 squid\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    ));
+    let transcripts = Transcripts::new(crate::model::Clock::manual("2026-11-27T00:00:00Z".parse().unwrap()));
+    let http = http().recorded_in(&transcripts);
+    let fields = [("grant_type", "client_credentials"), ("client_secret", secret)];
+    http.post_form(&format!("http://{address}/contoso.test/token?state={secret}"), &fields, None).await.unwrap();
+    let [transcript] = transcripts.newest_first().try_into().unwrap();
+    assert_eq!((transcript.status, transcript.path.as_str()), (Some(401), "/contoso.test/token"));
+    assert_eq!((transcript.error.as_deref(), transcript.error_codes.as_slice()), (Some("invalid_client"), [7_000_215].as_slice()));
+    assert_eq!(transcript.error_description.as_deref(), Some("AADSTS7000215: Invalid client secret provided: […] or […]"));
+    assert_eq!(transcript.headers.keys().collect::<Vec<_>>(), ["content-type", "via"]);
+    assert!(!serde_json::to_string(&transcript).unwrap().contains("Qx8"), "{transcript:?}");
+}
+
+#[tokio::test]
+async fn only_failures_are_recorded_and_the_oldest_make_room() {
+    let (address, _requests) =
+        answering("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+    let transcripts = Transcripts::new(crate::model::Clock::system());
+    let http = http().recorded_in(&transcripts);
+    http.get(&format!("http://{address}/"), None).await.unwrap();
+    assert_eq!(transcripts.newest_first(), []);
+    for number in 0..101 {
+        http.get(&format!("http://user:password@127.0.0.1:1/{number}"), None).await.unwrap_err();
+    }
+    let kept = transcripts.newest_first();
+    assert_eq!((kept.len(), kept[0].path.as_str(), kept[99].path.as_str()), (100, "/100", "/1"));
+    assert!(kept[0].failure.as_deref().unwrap().starts_with("no connection to 127.0.0.1:1"), "{:?}", kept[0]);
+}
