@@ -28,7 +28,7 @@ use crate::system::fd::Inherited;
 use crate::system::http::{self, Http, Outbound, Transcripts};
 use crate::system::listen::{self, Access, Listeners};
 use crate::system::metrics::Metrics;
-use crate::system::tls::{self, Certificate};
+use crate::system::tls;
 use crate::system::watchdog::Pulse;
 use crate::{audit, directory, local_api, mailboxes, sso, web};
 
@@ -50,9 +50,6 @@ pub enum Error {
     /// The certificate of our own door.
     #[error(transparent)]
     Tls(#[from] tls::Error),
-    /// The TLS library.
-    #[error("TLS cannot be set up")]
-    TlsSetup(#[from] rustls::Error),
 }
 
 impl Hint for Error {
@@ -63,7 +60,6 @@ impl Hint for Error {
             Self::Listen(error) => error.hint(),
             Self::Http(error) => error.hint(),
             Self::Tls(error) => error.hint(),
-            Self::TlsSetup(_) => None,
         }
     }
 }
@@ -204,8 +200,8 @@ pub async fn assemble(
         settings: settings_now,
         clock: clock.clone(),
     };
-    let certificate = settings.listen.tls.as_ref().map(Certificate::load).transpose()?;
-    let pulses = open_doors(&settings, inherited, life, services, api, certificate.as_ref())?;
+    let (tls, tls_now) = watch::channel(settings.listen.tls.as_ref().map(tls::acceptor).transpose()?);
+    let pulses = open_doors(&settings, inherited, life, services, api, tls_now)?;
     let jobs = Jobs {
         grants,
         keeper,
@@ -223,7 +219,7 @@ pub async fn assemble(
     };
     jobs.renew_lease().await;
     let reporter = Arc::clone(&jobs.reporter);
-    let reload = Reload { settings: settings_sender, notes: notes_sender, reporter, http, transcripts, certificate };
+    let reload = Reload { settings: settings_sender, notes: notes_sender, reporter, http, transcripts, tls };
     Ok(House { jobs, reload, pulses })
 }
 
@@ -253,7 +249,7 @@ fn open_doors(
     life: &Lifecycle,
     services: web::Services,
     api: local_api::Services,
-    certificate: Option<&Arc<Certificate>>,
+    tls: tls::Current,
 ) -> Result<Vec<Pulse>, Error> {
     let socket = Address::Unix(settings.local_api.socket.clone());
     let mut wanted = vec![("api", &socket), ("http", &settings.listen.http)];
@@ -267,10 +263,9 @@ fn open_doors(
     let service = local_api::router(api);
     pulses.push(accept::serve(life.tasks(), Door { name: "api", listener, tls: None, bounds: LOCAL_API, patience, service }));
 
-    let tls = certificate.map(Certificate::acceptor).transpose()?;
     let listener = listeners.open("http", &settings.listen.http, group)?;
     let service = web::entrance(services.clone());
-    pulses.push(accept::serve(life.tasks(), Door { name: "http", listener, tls, bounds: WEB, patience, service }));
+    pulses.push(accept::serve(life.tasks(), Door { name: "http", listener, tls: Some(tls), bounds: WEB, patience, service }));
 
     if let Some(address) = &settings.listen.metrics {
         let listener = listeners.open("metrics", address, group)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::assemble::outbound;
 use super::lifecycle::ReloadRequests;
@@ -13,8 +14,7 @@ use crate::settings::{Loaded, Settings, restart_needed};
 use crate::system::http::{Http, Transcripts};
 use crate::system::notify::Notifier;
 use crate::system::tasks::Tasks;
-use crate::system::tls::Certificate;
-use crate::system::{journal, watch as files};
+use crate::system::{journal, tls, watch as files};
 
 /// What a reload writes to.
 pub struct Reload {
@@ -28,21 +28,19 @@ pub struct Reload {
     pub http: watch::Sender<Http>,
     /// What that client records in.
     pub transcripts: Transcripts,
-    /// The certificate of our own door.
-    pub certificate: Option<Arc<Certificate>>,
+    /// The certificate of our own door, or that it has none.
+    pub tls: watch::Sender<Option<TlsAcceptor>>,
 }
 
 /// Reloads on SIGHUP and whenever the settings file or a certificate changes.
 pub fn spawn(path: PathBuf, reload: Reload, mut requests: ReloadRequests, tasks: &Tasks, notifier: &Notifier) {
     let stop = tasks.token();
     let notifier = notifier.clone();
-    let mut watched = vec![path.clone()];
-    if let Some(tls) = &reload.settings.borrow().listen.tls {
-        watched.extend([tls.certificate.clone(), tls.key.clone()]);
-    }
-    let (mut changes, watching) = files::watch(watched);
+    let mut watched = reload.files(&path);
+    let (mut changes, watching) = files::watch(watched.clone());
     tasks.spawn("file watch", watching);
-    tasks.spawn("reload", async move {
+    let tasks = tasks.clone();
+    tasks.clone().spawn("reload", async move {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -51,19 +49,35 @@ pub fn spawn(path: PathBuf, reload: Reload, mut requests: ReloadRequests, tasks:
             }
             notifier.reloading();
             reload.apply(&path);
+            // Other files than before: watch those, and read once more what may have changed before the watch began.
+            while watched != reload.files(&path) {
+                watched = reload.files(&path);
+                let (next, watching) = files::watch(watched.clone());
+                changes = next;
+                tasks.spawn("file watch", watching);
+                reload.apply(&path);
+            }
             notifier.ready(&reload.reporter.sentence());
         }
     });
 }
 
 impl Reload {
+    /// The files whose change is a reason to read them anew.
+    fn files(&self, settings: &Path) -> Vec<PathBuf> {
+        let mut files = vec![settings.to_owned()];
+        if let Some(tls) = &self.settings.borrow().listen.tls {
+            files.extend([tls.certificate.clone(), tls.key.clone()]);
+        }
+        files
+    }
+
     /// Applies the file as it is now.
     fn apply(&self, path: &Path) {
         let loaded = match Settings::load(path) {
             Ok(loaded) => loaded,
             Err(error) => return self.keep_the_old(&error),
         };
-        self.reload_certificate();
         let old = self.settings.borrow().clone();
         let mut notes = loaded.warnings.clone();
         let waiting = restart_needed(&old, &loaded.settings);
@@ -76,6 +90,9 @@ impl Reload {
             ));
         }
         if let Err(problem) = self.swap(&old, loaded) {
+            notes.push(problem);
+        }
+        if let Err(problem) = self.read_certificate() {
             notes.push(problem);
         }
         self.notes.send_replace(notes);
@@ -104,12 +121,14 @@ impl Reload {
         self.notes.send_replace(vec![error.problem()]);
     }
 
-    fn reload_certificate(&self) {
+    fn read_certificate(&self) -> Result<(), Problem> {
         let files = self.settings.borrow().listen.tls.clone();
-        if let (Some(certificate), Some(files)) = (&self.certificate, files)
-            && let Err(error) = certificate.reload(&files)
-        {
-            log::error!(hint = error.hint().unwrap_or_default().as_str(); "the old certificate stays in use: {error}");
-        }
+        let acceptor = files.as_ref().map(tls::acceptor).transpose().map_err(|error| {
+            let hint = error.hint().unwrap_or_default();
+            log::error!(hint = hint.as_str(); "the certificate in use stays in use: {error}");
+            Problem::new("tls_certificate", format!("the certificate in use stays in use: {error}"), hint)
+        })?;
+        self.tls.send_replace(acceptor);
+        Ok(())
     }
 }

@@ -26,6 +26,7 @@ use super::deadlines::{Deadlines, Patience, Turn};
 use super::listen::{Incoming, Listener};
 use super::peer::Peer;
 use super::tasks::Tasks;
+use super::tls;
 use super::watchdog::{Knocks, Pulse};
 
 /// A request's head, and what is read ahead of it, take at most this much memory; a longer head is answered 431.
@@ -56,8 +57,8 @@ pub struct Door<S> {
     pub name: &'static str,
     /// Where connections come from.
     pub listener: Listener,
-    /// Serve TLS; for TCP only.
-    pub tls: Option<TlsAcceptor>,
+    /// Whether it serves TLS at the moment, on TCP; nothing for a door that never does.
+    pub tls: Option<tls::Current>,
     /// How many connections.
     pub bounds: Bounds,
     /// How long clients and answers may take.
@@ -101,7 +102,8 @@ async fn accept<S: Answers>(tasks: Tasks, door: Door<S>, mut knocks: Knocks) {
         };
         pause = Duration::ZERO;
         // A token of its own: connections must not queue for one lock each time they are polled.
-        let client = Client { incoming, peer, tls: door.tls.clone(), stop: stop.child_token() };
+        let tls = door.tls.as_ref().and_then(|current| current.borrow().clone());
+        let client = Client { incoming, peer, tls, stop: stop.child_token() };
         match admission.admit(&peer) {
             Ok(ticket) => {
                 let (service, patience) = (door.service.clone(), door.patience);

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::system::child::in_a_child;
-use crate::system::tls::{Certificate, tests as tls};
+use crate::system::tls::{acceptor, tests as tls};
 
 const SOON: Duration = Duration::from_secs(5);
 const ROOMY: Bounds = Bounds { connections: 64, per_user: 64, root: 64 };
@@ -181,11 +181,12 @@ async fn a_head_beyond_the_bound_is_refused() {
 async fn a_door_with_a_certificate_speaks_tls_and_hangs_up_on_silent_clients() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key, anchor) = tls::made();
-    let certificate = Certificate::load(&tls::write(folder.path(), &certificate, &key)).unwrap();
+    let acceptor = acceptor(&tls::write(folder.path(), &certificate, &key)).unwrap();
+    let (_now, current) = tokio::sync::watch::channel(Some(acceptor));
     let (listener, address) = tcp().await;
     let tasks = Tasks::new();
     let patience = Patience { head: Duration::from_secs(1), ..Patience::default() };
-    serve(&tasks, Door { tls: Some(certificate.acceptor().unwrap()), patience, ..door(listener, hello()) });
+    serve(&tasks, Door { tls: Some(current), patience, ..door(listener, hello()) });
 
     let mut silent = TcpStream::connect(address).await.unwrap();
     let stream = TcpStream::connect(address).await.unwrap();

@@ -1,14 +1,14 @@
-//! HTTPS served by ourselves: a certificate that is exchanged while connections live.
+//! HTTPS served by ourselves; certificate, and whether there is one, are exchanged while connections live.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{InconsistentKeys, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::model::Hint;
@@ -50,6 +50,9 @@ pub enum Error {
         #[source]
         cause: rustls::Error,
     },
+    /// The cryptography library offers neither version of TLS.
+    #[error("TLS cannot be set up")]
+    Library(#[source] rustls::Error),
 }
 
 impl Hint for Error {
@@ -62,54 +65,26 @@ impl Hint for Error {
                 "set listen.tls_certificate and listen.tls_key to files of the same certificate, leaf first".to_owned()
             }
             Self::Unusable { .. } => "use an RSA key of 2048 bits or more, an ECDSA key or an Ed25519 key".to_owned(),
+            Self::Library(_) => return None,
         })
     }
 }
 
-/// The certificate in use, for all connections that begin now.
-#[derive(Debug)]
-pub struct Certificate {
-    // Read once a handshake, which costs a thousand times as much.
-    current: RwLock<Arc<CertifiedKey>>,
-}
+/// How a door speaks to clients that come now: TLS with this certificate, or plain HTTP. Connections that live keep theirs.
+pub type Current = watch::Receiver<Option<TlsAcceptor>>;
 
-impl Certificate {
-    /// Reads both files.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn load(files: &TlsFiles) -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Self { current: RwLock::new(Arc::new(read(files)?)) }))
-    }
-
-    /// Reads the files again; connections that begin later get the new certificate.
-    ///
-    /// # Errors
-    /// See [`Error`]; the certificate before stays in use then.
-    pub fn reload(&self, files: &TlsFiles) -> Result<(), Error> {
-        let new = Arc::new(read(files)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
-    }
-
-    /// TLS 1.2 and 1.3 with this certificate, whichever it is when a client comes.
-    ///
-    /// # Errors
-    /// When the cryptography library offers neither version.
-    pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, rustls::Error> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(TlsAcceptor::from(Arc::new(config)))
-    }
-}
-
-impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
-    }
+/// TLS 1.2 and 1.3 with the certificate that the files hold now.
+///
+/// # Errors
+/// See [`Error`].
+pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(Error::Library)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(read(files)?)));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn read(files: &TlsFiles) -> Result<CertifiedKey, Error> {
@@ -169,40 +144,25 @@ pub(in crate::system) mod tests {
         ServerName::try_from("localhost").unwrap()
     }
 
-    /// Whether a client that trusts `anchor` alone gets through the handshake.
-    async fn trusted_with(acceptor: &TlsAcceptor, anchor: &CertificateDer<'static>) -> bool {
-        let (client, server) = duplex(64 * 1024);
-        let connector = trusting(anchor);
-        let (connected, _accepted) = tokio::join!(connector.connect(localhost(), client), acceptor.accept(server));
-        connected.is_ok()
+    #[tokio::test]
+    async fn a_client_that_trusts_the_certificate_gets_in_and_another_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (served, other) = (made(), made());
+        let acceptor = acceptor(&write(folder.path(), &served.0, &served.1)).unwrap();
+        for (anchor, is_let_in) in [(&served.2, true), (&other.2, false)] {
+            let (client, server) = duplex(64 * 1024);
+            let connector = trusting(anchor);
+            let (connected, _accepted) = tokio::join!(connector.connect(localhost(), client), acceptor.accept(server));
+            assert_eq!(connected.is_ok(), is_let_in);
+        }
     }
 
-    #[tokio::test]
-    async fn a_reload_serves_the_new_certificate_through_the_same_acceptor() {
+    #[test]
+    fn a_key_of_another_certificate_is_told_from_a_bad_one() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, second) = (made(), made());
-        let files = write(folder.path(), &first.0, &first.1);
-        let certificate = Certificate::load(&files).unwrap();
-        let acceptor = certificate.acceptor().unwrap();
-        assert!(trusted_with(&acceptor, &first.2).await);
-        assert!(!trusted_with(&acceptor, &second.2).await);
-
-        write(folder.path(), &second.0, &second.1);
-        certificate.reload(&files).unwrap();
-        assert!(trusted_with(&acceptor, &second.2).await);
-    }
-
-    #[tokio::test]
-    async fn a_broken_file_leaves_the_certificate_before_in_use() {
-        let folder = tempfile::tempdir().unwrap();
-        let (good, other) = (made(), made());
-        let files = write(folder.path(), &good.0, &good.1);
-        let certificate = Certificate::load(&files).unwrap();
-        let acceptor = certificate.acceptor().unwrap();
-
-        write(folder.path(), &good.0, &other.1);
-        assert!(matches!(certificate.reload(&files), Err(Error::Mismatch { .. })));
-        assert!(trusted_with(&acceptor, &good.2).await);
+        let (one, other) = (made(), made());
+        let error = acceptor(&write(folder.path(), &one.0, &other.1)).err().unwrap();
+        assert!(matches!(error, Error::Mismatch { .. }), "{error}");
     }
 
     #[test]
@@ -214,11 +174,11 @@ pub(in crate::system) mod tests {
             (certificate.as_str(), "", "key.pem holds no private key in PEM form that can be read"),
             (certificate.as_str(), certificate.as_str(), "key.pem holds no private key in PEM form that can be read"),
         ] {
-            let error = Certificate::load(&write(folder.path(), certificate, key)).unwrap_err();
+            let error = acceptor(&write(folder.path(), certificate, key)).err().unwrap();
             assert!(error.to_string().ends_with(said), "{error}");
             assert!(error.hint().is_some());
         }
         let nowhere = TlsFiles { certificate: "/nonexistent/c.pem".into(), key: "/nonexistent/k.pem".into() };
-        assert!(Certificate::load(&nowhere).unwrap_err().to_string().contains("/nonexistent/c.pem"));
+        assert!(acceptor(&nowhere).err().unwrap().to_string().contains("/nonexistent/c.pem"));
     }
 }

@@ -11,6 +11,7 @@ mod credentials;
 mod ctl;
 mod directory;
 mod harness;
+mod https;
 mod independent;
 mod mailbox;
 mod process;
