@@ -15,6 +15,7 @@ mod https;
 mod independent;
 mod mailbox;
 mod process;
+mod proxy;
 mod refusals;
 mod settings;
 mod sso;
