@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::model::{Clock, EmailAddress};
 use crate::store::audit::{AuditEntry, AuditLog, Page};
@@ -54,6 +56,9 @@ impl Actor {
 /// Entries of the set below before it is emptied early: bounds the memory, at the price of a second line for some reader.
 const REMEMBERED_READS: usize = 50_000;
 
+/// How long work waits for its line to be written; the line stays in the store's queue.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The audit log's one writer.
 pub struct Service {
     store: Arc<dyn AuditLog>,
@@ -75,10 +80,12 @@ impl Service {
         Self { store, clock, reads: Mutex::default(), hasher: RandomState::new() }
     }
 
-    /// Adds a line. A log that cannot be written is reported and does not stop the work that it tells of.
+    /// Adds a line. A log that cannot be written is reported and neither stops nor delays the work that it tells of.
     pub async fn record(&self, entry: AuditEntry) {
-        if let Err(error) = self.store.append(entry).await {
-            log::error!(error:% = error; "cannot write the audit log");
+        match timeout(PATIENCE, self.store.append(entry)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::error!(error:% = error; "cannot write the audit log"),
+            Err(_) => log::warn!("the audit log takes long to be written; the line is lost if the database stays as it is"),
         }
     }
 

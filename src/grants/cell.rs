@@ -1,15 +1,19 @@
 //! [`Cell`]: one grant in memory. Short locks, no I/O; what matters is on disk before it is here.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::policy::{self, Aftermath};
 use super::{Failure, View};
-use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState, Problem};
+use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState, Problem, WaitReason};
 use crate::oauth::scopes;
 use crate::store::grants::GrantRow;
+
+/// When a reader who did not wait for the end of a refresh may ask again: it goes on meanwhile.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// How a refresh ended, for everybody who waits for it; nothing until then.
 pub type Landing = watch::Receiver<Option<Result<(), Failure>>>;
@@ -39,6 +43,8 @@ struct Inner {
     /// Why there is no token for the resource that the grant is not mainly for, and until when nobody asks again.
     denied: Option<(Problem, Timestamp)>,
     flight: Option<(Audience, Landing)>,
+    /// Why the token that the refresh under way brought is not on disk yet.
+    unwritten: Option<String>,
     /// Where it stands in the schedule, so that it can be taken out again.
     scheduled: Option<Timestamp>,
 }
@@ -63,6 +69,7 @@ impl Cell {
             graph: Held::default(),
             denied: None,
             flight: None,
+            unwritten: None,
             scheduled: None,
         };
         for (audience, expires_at) in expiries {
@@ -142,7 +149,30 @@ impl Cell {
 
     /// Ends the refresh under way.
     pub fn land(&self) {
-        self.lock().flight = None;
+        let mut inner = self.lock();
+        inner.flight = None;
+        inner.unwritten = None;
+    }
+
+    /// Notes why the refresh under way cannot write down what it brought.
+    pub fn cannot_write(&self, cause: String) {
+        self.lock().unwritten = Some(cause);
+    }
+
+    /// What a reader is told who has waited long enough for the refresh under way.
+    pub fn overdue(&self) -> Failure {
+        match self.lock().unwritten.clone() {
+            Some(cause) => Failure::Store(cause),
+            None => Failure::Waiting {
+                reason: WaitReason::ProviderUnavailable,
+                problem: Problem::new(
+                    "provider_slow",
+                    "the provider has not answered yet",
+                    "ask again; if it stays so, look at the way to the provider: onedeskctl check",
+                ),
+                retry_in: ASK_AGAIN,
+            },
+        }
     }
 
     /// Notes a refresh that worked; returns whether the grant was waiting for the provider.
@@ -202,7 +232,7 @@ impl Cell {
         match (&primary.token, primary.expires_at) {
             (Some(token), _) => policy::due(token, jitter),
             // Still sealed: its age is not known, so allow for a short life and spread over ten minutes before the promise breaks.
-            (None, Some(end)) => end.checked_sub(std::time::Duration::from_secs_f64(900.0 + 600.0 * jitter)).unwrap_or(end),
+            (None, Some(end)) => end.checked_sub(Duration::from_secs_f64(900.0 + 600.0 * jitter)).unwrap_or(end),
             (None, None) => Timestamp::UNIX_EPOCH,
         }
     }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
 use crate::credentials::keeper::Keeper;
 use crate::model::{AccessToken, Audience, Clock, GrantId, GrantState, Problem, ReauthReason, WaitReason};
@@ -100,6 +101,9 @@ impl Failure {
         }
     }
 }
+
+/// How long a reader waits for a refresh. It goes on without the reader, who is told so and asks again.
+const READERS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the engine works with.
 pub struct Parts {
@@ -229,7 +233,8 @@ impl Grants {
         if let Some(problem) = cell.denied(audience, now) {
             return Err(Failure::ScopeMissing(problem));
         }
-        match self.refresh(&cell, audience).await {
+        let refreshed = timeout(READERS_PATIENCE, self.refresh(&cell, audience)).await.unwrap_or_else(|_| Err(cell.overdue()));
+        match refreshed {
             Ok(()) => cell.remaining(audience, self.parts.clock.now()).ok_or(Failure::Gone),
             Err(failure @ (Failure::Waiting { .. } | Failure::Store(_))) => cell.remaining(audience, self.parts.clock.now()).ok_or(failure),
             Err(failure) => Err(failure),

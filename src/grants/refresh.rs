@@ -125,7 +125,7 @@ impl Grants {
         let asked = self.parts.microsoft.scope(audience, &row.scope);
         let (token, access) = self.parts.vault.seal_access(cell.id, audience, tokens, &asked, now).map_err(unreadable)?;
         let rotation = self.parts.vault.seal_rotation(cell.id, used, tokens, access).map_err(unreadable)?;
-        self.write(fence, row, rotation).await?;
+        self.write(cell, fence, row, rotation).await?;
         let was_waiting = cell.succeeded(audience, Arc::new(token), now);
         if was_waiting {
             log::info!(ONEDESK_GRANT:% = cell.id; "a grant is healthy again");
@@ -138,12 +138,13 @@ impl Grants {
         Ok(())
     }
 
-    async fn write(&self, fence: &Fence, row: &GrantRow, rotation: Rotation) -> Result<(), store::Error> {
+    async fn write(&self, cell: &Cell, fence: &Fence, row: &GrantRow, rotation: Rotation) -> Result<(), store::Error> {
         let mut attempt = 1;
         loop {
             match self.parts.store.rotate(fence, row.id, row.version, rotation.clone()).await {
                 Err(store::Error::Engine(cause)) if attempt < WRITE_ATTEMPTS => {
                     log::warn!(ONEDESK_GRANT:% = row.id, error:% = cause; "a rotated token cannot be written yet, trying again");
+                    cell.cannot_write(cause.to_string());
                     attempt += 1;
                     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
                 }

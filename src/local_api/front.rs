@@ -1,6 +1,7 @@
 //! What every request passes: it gets an id, its caller is asked for a permission, and a refusal is written out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::model::RequestId;
 use crate::settings::Settings;
@@ -15,6 +17,9 @@ use crate::system::peer::{Account, Accounts, Peer};
 
 use super::policy::{Need, permit};
 use super::refusal::Refusal;
+
+/// A call that has no answer by then gets a refusal that says so, before the door hangs up on it.
+const LONGEST: Duration = Duration::from_secs(25);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -49,7 +54,7 @@ pub async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Nex
     let mut response = match gate.admit(peer, need).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            timeout(LONGEST, next.run(request)).await.unwrap_or_else(|_| Refusal::too_slow().into_response())
         }
         Err(refusal) => refusal.into_response(),
     };

@@ -33,6 +33,12 @@ impl Refusal {
         self
     }
 
+    /// The call has no answer yet. What it set going may go on.
+    pub fn too_slow() -> Self {
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_slow", "the answer took too long");
+        Self { retry_after: Some(5), ..refusal.hint("try again, and see what is slow: onedeskctl status; journalctl -u onedeskd") }
+    }
+
     fn story(status: StatusCode, code: &str, problem: &crate::model::Problem) -> Self {
         let mut refusal = Self::new(status, code, problem.title.as_str()).hint(problem.hint.as_str());
         refusal.document = Box::new(refusal.document.cause(problem.code.as_str()));

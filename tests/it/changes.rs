@@ -125,6 +125,27 @@ fn a_token_that_cannot_be_written_down_is_not_handed_out() {
 }
 
 #[test]
+fn a_reader_is_told_in_time_that_the_database_is_locked() {
+    let mut world = World::connected();
+    world.daemon.stop();
+    world.daemon.site.sql("UPDATE access_tokens SET expires_at = obtained_at + 1");
+    world.simulator.fault_at(Endpoint::Refresh, Fault::Slow { ms: 500 }, 1);
+    world.daemon.start_again();
+    wait_until("a refresh", || world.simulator.counters().token_requests_in_flight > 0);
+    let lock = world.daemon.site.lock_database();
+    let asked = Instant::now();
+    let refused = world.daemon.token(SUPPORT, "imap").expect(503);
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+    assert!(refused.header("retry-after").is_some());
+    let problem = refused.says(&["database"]).json();
+    assert!(problem["hint"].is_string() && problem["request_id"].is_string(), "{problem}");
+    drop(lock);
+    wait_until("the token is handed out", || world.daemon.token(SUPPORT, "imap").status == 200);
+    assert_eq!(world.simulator.counters().requests[&Endpoint::Refresh], 1, "what the provider gave was not lost");
+}
+
+#[test]
 fn clocks_that_differ_by_a_minute_disturb_nobody_and_by_an_hour_are_named() {
     let world = World::start();
     world.simulator.advance(60);

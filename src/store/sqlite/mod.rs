@@ -34,6 +34,9 @@ use crate::model::Clock;
 use crate::settings;
 use writer::Writer;
 
+/// How long a connection waits for a lock that somebody else holds.
+const BUSY: Duration = Duration::from_secs(5);
+
 /// A database that is open: what an operator does with it. The services use [`Opened::store`].
 pub struct Sqlite {
     path: PathBuf,
@@ -79,6 +82,8 @@ impl Sqlite {
         let readers = SqlitePoolOptions::new()
             .max_connections(2)
             .min_connections(0)
+            // As long as either waits for a lock: who stands in line behind them is told in time, too.
+            .acquire_timeout(BUSY)
             .idle_timeout(Duration::from_secs(60))
             .max_lifetime(None)
             .test_before_acquire(false)
@@ -126,7 +131,7 @@ pub fn path_of(url: &url::Url) -> Result<PathBuf, OpenError> {
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(BUSY)
         .foreign_keys(true)
         .statement_cache_capacity(32)
         .pragma("cache_size", "-512")
