@@ -19,6 +19,7 @@
 //!            store               what survives a restart: traits, SQLite, one conformance list
 //! ground     credentials         /root/.OneDesk: grammar, checks, hand-over, what is in force
 //!            crypto              sealing and the keyring
+//!            pages               templates, static files, branding, texts
 //!            system              the machine: files, listeners, peers, tasks, the outgoing client
 //!            settings            onedeskd.toml
 //! values     model               what the product talks about, valid ever after; the clock
@@ -41,6 +42,7 @@ mod local_api;
 mod mailboxes;
 mod model;
 mod oauth;
+mod pages;
 mod settings;
 mod sso;
 mod store;

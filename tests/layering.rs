@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("system", &["model", "settings"]),
     ("crypto", &["model", "system"]),
     ("credentials", &["model", "system"]),
+    ("pages", &["model", "settings", "system", "crypto"]),
     // adapters
     ("store", &["model", "settings", "crypto"]),
     ("oauth", &["model", "settings", "system"]),
@@ -28,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("directory", &["model", "store", "oauth", "audit", "grants", "flows"]),
     ("health", &["model", "settings", "system", "credentials", "store", "oauth", "sso", "mailboxes", "directory"]),
     // doors
-    ("web", &["model", "settings", "system", "crypto", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
+    ("web", &["model", "settings", "system", "crypto", "pages", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
     ("local_api", &["model", "settings", "system", "store", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
     // programs
     (
@@ -39,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "system",
             "crypto",
             "credentials",
+            "pages",
             "store",
             "oauth",
             "audit",

@@ -18,6 +18,7 @@ use crate::health::probe::CredentialProbe;
 use crate::health::reporter::{self, Reporter};
 use crate::model::{Clock, Hint, Problem};
 use crate::oauth::microsoft::Microsoft;
+use crate::pages::Pages;
 use crate::settings::{Address, Settings};
 use crate::store::sqlite::Sqlite;
 use crate::store::{self, Store};
@@ -167,6 +168,8 @@ pub async fn assemble(
         })
         .await?,
     );
+    let pages = Arc::new(Pages::load(&settings.pages, web::samples()));
+    tasks.spawn("pages", Arc::clone(&pages).keep_fresh());
     let reporter = Arc::new(Reporter::new(reporter::Parts {
         keeper: keeper.clone(),
         mailboxes: Arc::clone(&mailboxes),
@@ -174,6 +177,7 @@ pub async fn assemble(
         sso: Arc::clone(&sso),
         settings: settings_now.clone(),
         notes: notes_now,
+        pages: pages.problems(),
         key_problem,
         store: store.clone(),
         metrics: metrics.clone(),
@@ -183,6 +187,7 @@ pub async fn assemble(
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         sso: Arc::clone(&sso),
+        pages,
         reporter: Arc::clone(&reporter),
         settings: settings_now.clone(),
         metrics,

@@ -30,6 +30,8 @@ pub struct Parts {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// What the settings file has that should be mended, and what waits for a restart.
     pub notes: watch::Receiver<Vec<Problem>>,
+    /// What is wrong with pages and their overrides.
+    pub pages: watch::Receiver<Vec<Problem>>,
     /// What is wrong with the master key.
     pub key_problem: Option<Problem>,
     /// The database.
@@ -59,6 +61,7 @@ impl Reporter {
         let checks = self.checks(&credentials, mailboxes, directory).await;
         let mut warnings = keeper.warnings.clone();
         warnings.extend(self.parts.notes.borrow().iter().cloned());
+        warnings.extend(self.parts.pages.borrow().iter().cloned());
         warnings.extend(self.parts.sso.connections().warnings());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),

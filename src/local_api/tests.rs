@@ -44,6 +44,7 @@ fn usual_settings() -> Settings {
         directory_interval: hour,
         sso: Sso { session_lifetime: hour, session_idle: hour },
         apps: settings::Apps::default(),
+        pages: crate::settings::Pages::default(),
         admin_networks: Vec::new(),
         local_api: LocalApi {
             socket: "/run/x".into(),

@@ -88,6 +88,9 @@ pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("mail.imap_listen", old.mail.imap_listen != new.mail.imap_listen),
         ("mail.smtp_listen", old.mail.smtp_listen != new.mail.smtp_listen),
         ("mail.pop3_listen", old.mail.pop3_listen != new.mail.pop3_listen),
+        ("pages.webapps", old.pages.webapps != new.pages.webapps),
+        ("pages.customerapps", old.pages.customerapps != new.pages.customerapps),
+        ("pages.overrides", old.pages.overrides != new.pages.overrides),
         ("local_api.socket", old.local_api.socket != new.local_api.socket),
     ];
     differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

@@ -47,6 +47,8 @@ pub struct Settings {
     pub sso: Sso,
     /// `[apps]`.
     pub apps: Apps,
+    /// `[pages]`.
+    pub pages: Pages,
     /// `[admin] networks`; empty = any.
     pub admin_networks: Vec<IpNet>,
     /// `[local_api]`.
@@ -208,6 +210,17 @@ pub struct Apps {
     pub kb: Option<Url>,
     /// Portal.
     pub portal: Option<Url>,
+}
+
+/// `[pages]`: the folders that pages come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pages {
+    /// What the package `onedesk-webapps` brings.
+    pub webapps: PathBuf,
+    /// What the package `onedesk-customerapps` brings.
+    pub customerapps: PathBuf,
+    /// The customer's own.
+    pub overrides: PathBuf,
 }
 
 /// `[local_api]`: users and `@groups` by name.

@@ -203,7 +203,7 @@ fn a_restart_is_needed_exactly_for_the_keys_marked_so() {
         "public_url = \"https://x.example\"\n[listen]\nhttp = \"127.0.0.1:1\"\ngroup = \"g\"\nmetrics = \"\"\ntls_key = \"/k\"\ntls_certificate = \"/c\"\n\
          [database]\nurl = \"sqlite:///x\"\npassword_file = \"/p\"\nmaster_key_file = \"/m\"\n\
          [mail]\nimap_listen = \"127.0.0.1:1\"\nsmtp_listen = \"127.0.0.1:2\"\npop3_listen = \"127.0.0.1:3\"\n\
-         [local_api]\nsocket = \"/s\"\n[log]\nlevel = \"warn\"",
+         [pages]\nwebapps = \"/w\"\ncustomerapps = \"/c\"\noverrides = \"/o\"\n[local_api]\nsocket = \"/s\"\n[log]\nlevel = \"warn\"",
     )
     .unwrap()
     .settings;

@@ -8,7 +8,7 @@ use super::error::Slip;
 use super::file::{File, Value};
 use super::keys::{self, CloudHosts, Preset};
 use super::values::{self, Bad, optional};
-use super::{Apps, Cloud, Database, Listen, LocalApi, Mail, Microsoft, Settings, Sso, TlsFiles, duration};
+use super::{Apps, Cloud, Database, Listen, LocalApi, Mail, Microsoft, Pages, Settings, Sso, TlsFiles, duration};
 
 /// The settings that `file` and the defaults make, or every mistake in it.
 pub(super) fn validate(file: &File) -> Result<Settings, Vec<Slip>> {
@@ -40,6 +40,7 @@ impl Judge<'_> {
         let directory_interval = self.duration("directory.interval");
         let sso = (self.duration("sso.session_lifetime"), self.duration("sso.session_idle"));
         let apps = self.apps();
+        let pages = self.pages();
         let admin_networks = self.list("admin.networks", values::network);
         let local_api = self.local_api();
         let log_level = self.text("log.level", values::log_level);
@@ -53,6 +54,7 @@ impl Judge<'_> {
             directory_interval: directory_interval?,
             sso: Sso { session_lifetime: sso.0?, session_idle: sso.1? },
             apps: apps?,
+            pages: pages?,
             admin_networks: admin_networks?,
             local_api: local_api?,
             log_level: log_level?,
@@ -135,6 +137,13 @@ impl Judge<'_> {
         let kb = self.text("apps.kb", optional(values::app));
         let portal = self.text("apps.portal", optional(values::app));
         Some(Apps { main: main?, widget: widget?, kb: kb?, portal: portal? })
+    }
+
+    fn pages(&mut self) -> Option<Pages> {
+        let webapps = self.text("pages.webapps", values::path);
+        let customerapps = self.text("pages.customerapps", values::path);
+        let overrides = self.text("pages.overrides", values::path);
+        Some(Pages { webapps: webapps?, customerapps: customerapps?, overrides: overrides? })
     }
 
     fn local_api(&mut self) -> Option<LocalApi> {

@@ -5,6 +5,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use minijinja::Value;
 
 use super::Door;
 use super::front::Visitor;
@@ -55,14 +56,27 @@ pub fn problem_answer(door: &Door, visitor: &Visitor, status: StatusCode, proble
     (status, door.pages.render(&Page::Error(page))).into_response()
 }
 
+/// A packaged page, or what to install where there is none (503: it is there as soon as the package is).
+pub fn show(door: &Door, visitor: &Visitor, name: &str, values: &Value) -> Response {
+    match door.pages.packaged(name, values) {
+        Ok(html) => html.into_response(),
+        Err(problem) => problem_answer(door, visitor, StatusCode::SERVICE_UNAVAILABLE, &problem, None),
+    }
+}
+
 /// What there is not.
 pub async fn not_found(State(door): State<Door>, Extension(visitor): Extension<Visitor>, OriginalUri(uri): OriginalUri) -> Response {
+    missing(&door, &visitor, uri.path())
+}
+
+/// That there is nothing at `path`.
+pub fn missing(door: &Door, visitor: &Visitor, path: &str) -> Response {
     let problem = Problem::new(
         "unknown_path",
-        format!("there is nothing at {}", uri.path()),
+        format!("there is nothing at {path}"),
         "check the address; the links of this OneDesk come from onedeskctl and from the app registration's redirect URIs",
     );
-    problem_answer(&door, &visitor, StatusCode::NOT_FOUND, &problem, None)
+    problem_answer(door, visitor, StatusCode::NOT_FOUND, &problem, None)
 }
 
 /// A method that the path does not know.

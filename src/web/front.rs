@@ -14,8 +14,9 @@ use crate::model::RequestId;
 use crate::system::peer::{self, Peer};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Our pages load one style sheet and nothing else, run no script, and are shown in no frame.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Our pages load our own style, script and pictures and nothing else, and are shown in no frame.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// In an answer's extensions: providers may show it in a frame.
 #[derive(Debug, Clone, Copy)]

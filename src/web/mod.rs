@@ -1,6 +1,7 @@
 //! The web door: the two integration callbacks, health, and the pages that go with them. Thin: every rule is a service's.
 
 mod answer;
+mod assets;
 mod entrance;
 mod front;
 mod health;
@@ -39,6 +40,8 @@ pub struct Services {
     pub directory: Arc<directory::Service>,
     /// Single sign-on.
     pub sso: Arc<sign_on::Service>,
+    /// Templates and static files.
+    pub pages: Arc<crate::pages::Pages>,
     /// Status and readiness.
     pub reporter: Arc<Reporter>,
     /// The settings in force.
@@ -66,18 +69,24 @@ pub fn entrance(services: Services) -> Entrance {
 }
 
 fn router(services: Services) -> Router {
-    let door = Door { services, pages: Arc::new(Pages::new()), results: Arc::default() };
+    let pages = Arc::new(Pages::new(Arc::clone(&services.pages)));
+    let door = Door { services, pages, results: Arc::default() };
     Router::new()
         .merge(integrations::routes())
         .merge(sso::routes())
         .merge(not_yet::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route(pages::STYLE_PATH, get(pages::style))
+        .merge(assets::routes())
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(middleware::from_fn_with_state(door.clone(), front::front))
         .with_state(door)
+}
+
+/// What each packaged page may be shown with: overrides are tried with it before anybody sees them.
+pub fn samples() -> Vec<crate::pages::Sample> {
+    sso::samples()
 }
 
 /// The metrics door.

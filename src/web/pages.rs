@@ -1,24 +1,22 @@
-//! The compiled-in pages: they work without any package of pages, without script, and when everything else is broken.
+//! What the pages say: the compiled-in ones, which work when everything else is broken, and the way to the packaged ones.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{Html, IntoResponse, Response};
+use std::sync::Arc;
+
+use axum::response::Html;
 use jiff::Timestamp;
-use minijinja::{Environment, context};
+use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::sso::{NOTICE, NoticePage};
+use super::sso::NoticePage;
 use crate::model::{Problem, RequestId};
 use crate::oauth::aadsts;
 use crate::oauth::token::ProviderError;
+use crate::pages::{Absent, Found, Pages as Store};
 use crate::{directory, mailboxes};
 
-/// Where the one style sheet is served.
-pub const STYLE_PATH: &str = "/assets/onedesk.css";
-
-const LAYOUT: &str = include_str!("pages/layout.html");
-const CONNECTED: &str = include_str!("pages/connected.html");
-const ERROR: &str = include_str!("pages/error.html");
-const STYLE: &str = include_str!("pages/onedesk.css");
+/// Where not even a compiled-in page can be shown.
+const LAST_RESORT: &str =
+    "<!doctype html><html lang=\"en\"><title>OneDesk</title><p>This page could not be shown. See journalctl -u onedeskd.</p></html>";
 
 /// A page.
 pub enum Page {
@@ -113,39 +111,46 @@ impl ErrorPage {
     }
 }
 
-/// The compiled templates.
-pub struct Pages(Environment<'static>);
+/// The pages as handlers show them.
+pub struct Pages(Arc<Store>);
 
 impl Pages {
-    /// Compiles them.
-    pub fn new() -> Self {
-        let mut environment = Environment::new();
-        for (name, source) in [("layout.html", LAYOUT), ("connected.html", CONNECTED), ("error.html", ERROR), ("notice.html", NOTICE)] {
-            if let Err(error) = environment.add_template(name, source) {
-                log::error!(error:% = error, page = name; "a compiled-in page is broken");
-            }
-        }
-        Self(environment)
+    /// On these templates.
+    pub const fn new(store: Arc<Store>) -> Self {
+        Self(store)
     }
 
-    /// The page as HTML; every value is escaped by the engine.
+    /// A compiled-in page as HTML; every value is escaped by the engine.
     pub fn render(&self, page: &Page) -> Html<String> {
-        let (name, values) = match page {
-            Page::Connected(page) => ("connected.html", context! { page, style => STYLE_PATH }),
-            Page::Notice(page) => ("notice.html", context! { page, style => STYLE_PATH }),
-            Page::Error(page) => ("error.html", context! { page, style => STYLE_PATH }),
+        let html = match page {
+            Page::Connected(page) => self.0.render("connected.html", &context! { page }),
+            Page::Notice(page) => self.0.render("notice.html", &context! { page }),
+            Page::Error(page) => self.0.render("error.html", &context! { page }),
         };
-        let html = self.0.get_template(name).and_then(|template| template.render(values));
-        Html(html.unwrap_or_else(|error| {
-            log::error!(error:% = error, page = name; "a page could not be rendered");
-            "<!doctype html><title>OneDesk</title><p>This page could not be shown. See journalctl -u onedeskd.".to_owned()
-        }))
+        Html(html.unwrap_or_else(|_| LAST_RESORT.to_owned()))
     }
-}
 
-/// The style sheet.
-pub async fn style() -> Response {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")], STYLE).into_response()
+    /// A packaged page.
+    ///
+    /// # Errors
+    /// What to say instead, where its package is missing or broken.
+    pub fn packaged(&self, name: &str, values: &Value) -> Result<Html<String>, Problem> {
+        self.0.render(name, values).map(Html).map_err(|absent| match absent {
+            Absent::NotInstalled { package } => Problem::new(
+                "page_not_installed",
+                "this page is not installed",
+                format!("install its package on this host, and restart onedeskd: dnf install {package}"),
+            ),
+            Absent::Broken => {
+                Problem::new("page_broken", "this page is damaged", "see journalctl -u onedeskd, and install the package of the page again")
+            }
+        })
+    }
+
+    /// A static file by what follows `/assets/` in its address.
+    pub fn asset(&self, path: &str) -> Option<Found> {
+        self.0.asset(path)
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +159,8 @@ mod tests {
 
     fn error_page(problem: &Problem, provider: Option<&ProviderError>) -> String {
         let page = ErrorPage::new(problem, provider, RequestId::new(), Timestamp::UNIX_EPOCH);
-        Pages::new().render(&Page::Error(page)).0
+        let store = Store::load(&crate::settings::Pages::default(), Vec::new());
+        Pages::new(Arc::new(store)).render(&Page::Error(page)).0
     }
 
     #[test]
@@ -178,6 +184,6 @@ mod tests {
         let evil = "<script>alert(1)</script>\"'&";
         let provider = ProviderError { error: evil.to_owned(), trace_id: Some(evil.to_owned()), ..ProviderError::default() };
         let html = error_page(&Problem::new(evil, evil, evil), Some(&provider));
-        assert!(!html.contains("<script"), "{html}");
+        assert!(!html.contains("<script>"), "{html}");
     }
 }

@@ -1,26 +1,27 @@
-//! The four apps' entry pages, where no app lives elsewhere: who is signed in, and the way in and out.
+//! The four apps' entry pages: who is signed in, the way in and out, and the way to the app where it lives elsewhere.
 
 use axum::extract::State;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
+use minijinja::context;
+use serde::Serialize;
 use url::Url;
 
 use super::super::Door;
-use super::super::answer::see_other;
+use super::super::answer::show;
 use super::super::front::Visitor;
-use super::super::pages::Page;
-use super::notice::NoticePage;
 use super::{cookies, refuse};
-use crate::model::person::App;
+use crate::model::person::{App, Kind};
+use crate::pages::{Sample, text};
 use crate::settings::Apps;
+use crate::sso::{Connections, Current};
 
 /// Signing out posts to us, and we send the browser on to the provider: browsers count that as part of the form.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'";
-const LOOPBACK_POLICY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'";
+const LOOPBACK_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
 
 /// The routes of this file.
 pub fn routes() -> Router<Door> {
@@ -49,11 +50,48 @@ pub const fn elsewhere(apps: &Apps, app: App) -> Option<&Url> {
     }
 }
 
-async fn entry(app: App, State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap) -> Response {
-    let elsewhere = elsewhere(&door.services.settings.borrow().apps, app).map(Url::to_string);
-    if let Some(url) = elsewhere {
-        return see_other(&url, None);
+const fn template(app: App) -> &'static str {
+    match app {
+        App::Main => "main.html",
+        App::Widget => "widget.html",
+        App::Kb => "kb.html",
+        App::Portal => "portal.html",
     }
+}
+
+/// What an entry page shows.
+#[derive(Debug, Default, Serialize)]
+struct EntryPage {
+    app: &'static str,
+    title: &'static str,
+    person: Option<Person>,
+    is_allowed: bool,
+    open: Option<String>,
+    ways: Vec<Way>,
+    closed: Option<Closed>,
+}
+
+#[derive(Debug, Serialize)]
+struct Person {
+    name: String,
+    email: String,
+    kind: &'static str,
+    initials: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Way {
+    label: String,
+    href: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Closed {
+    why: &'static str,
+    hint: &'static str,
+}
+
+async fn entry(app: App, State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap) -> Response {
     let sso = &door.services.sso;
     let current = match cookies::session(&headers, visitor.secure) {
         Some(session) => sso.current(session).await,
@@ -64,29 +102,108 @@ async fn entry(app: App, State(door): State<Door>, Extension(visitor): Extension
     }
     let page = match current {
         Err(error) => return refuse(&door, &visitor, &error),
-        Ok(Some(current)) if current.entry.apps.contains(app) => {
-            let entry = &current.entry;
-            let name = [entry.name(), entry.email(), "somebody without a name"].into_iter().find(|name| !name.is_empty());
-            NoticePage::greeting(app, name.unwrap_or_default(), entry.kind.as_str()).form("Sign out", "/sso/logout", &[])
-        }
-        Ok(Some(_)) => NoticePage::new(app.title(), format!("You are signed in, but not for the {}.", app.title())).form(
-            "Sign out",
-            "/sso/logout",
-            &[],
-        ),
-        Ok(None) => ways_in(&door, app),
+        Ok(Some(current)) => EntryPage {
+            is_allowed: current.entry.apps.contains(app),
+            open: elsewhere(&door.services.settings.borrow().apps, app).map(Url::to_string),
+            ..EntryPage::of(app).signed_in(Person::of(&current))
+        },
+        Ok(None) => EntryPage::of(app).ways_in(sso.connections(), app),
     };
-    let mut response = door.pages.render(&Page::Notice(page)).into_response();
+    let mut response = show(&door, &visitor, template(app), &context! { page });
     let policy = if visitor.secure { POLICY } else { LOOPBACK_POLICY };
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response
 }
 
-fn ways_in(door: &Door, app: App) -> NoticePage {
-    let records = door.services.sso.connections().for_app(app);
-    if records.is_empty() {
-        return NoticePage::new(app.title(), "Single sign-on is not switched on here.");
+impl EntryPage {
+    fn of(app: App) -> Self {
+        Self { app: app.as_str(), title: app.title(), ..Self::default() }
     }
-    let page = NoticePage::new(app.title(), "You are not signed in.");
-    records.iter().fold(page, |page, record| page.link(format!("Sign in with {}", record.details.name), record.login_path(app)))
+
+    fn signed_in(self, person: Person) -> Self {
+        Self { person: Some(person), ..self }
+    }
+
+    fn ways_in(self, connections: &Connections, app: App) -> Self {
+        let records = connections.for_app(app);
+        let ways = records.iter().map(|record| Way { label: record.details.name.clone(), href: record.login_path(app) }).collect();
+        let closed = records.is_empty().then(|| Closed::find(connections, app));
+        Self { ways, closed, ..self }
+    }
+}
+
+impl Person {
+    fn of(current: &Current) -> Self {
+        let entry = &current.entry;
+        let name = [entry.name(), entry.email()].into_iter().find(|name| !name.is_empty()).unwrap_or(text("entry.nobody")).to_owned();
+        let kind = match entry.kind {
+            Kind::User => text("entry.user"),
+            Kind::Customer => text("entry.customer"),
+        };
+        Self { initials: initials(&name), name, email: entry.email().to_owned(), kind }
+    }
+}
+
+/// The first letters of the first and the last word.
+fn initials(name: &str) -> String {
+    let mut words = name.split(|letter: char| letter.is_whitespace() || letter == '.').filter(|word| !word.is_empty());
+    let first = words.next().and_then(|word| word.chars().next());
+    let last = words.next_back().and_then(|word| word.chars().next()).filter(|letter| letter.is_alphabetic());
+    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+}
+
+impl Closed {
+    /// Why nobody can sign in to `app`.
+    fn find(connections: &Connections, app: App) -> Self {
+        let records = connections.list();
+        let switches = connections.switches();
+        let mut records = records.iter().filter(|record| record.kind().apps().contains(app)).peekable();
+        if records.peek().is_none() {
+            return Self { why: text("entry.closed.no_records"), hint: text("entry.closed.no_records_hint") };
+        }
+        if records.any(|record| record.row.enabled && !switches.allow(record.kind())) {
+            return Self { why: text("entry.closed.switched_off"), hint: text("entry.closed.switched_off_hint") };
+        }
+        Self { why: text("entry.closed.disabled"), hint: text("entry.closed.disabled_hint") }
+    }
+}
+
+/// What the entry pages may be shown with.
+pub fn samples() -> Vec<Sample> {
+    let page = |app, page: EntryPage| Sample { name: template(app), values: context! { page } };
+    let person = || Person { name: "Ann Example".to_owned(), email: "ann@example.com".to_owned(), kind: "User", initials: "AE".to_owned() };
+    let way = |label: &str| Way { label: label.to_owned(), href: "/sso/login/1/main".to_owned() };
+    let closed = Closed { why: text("entry.closed.disabled"), hint: text("entry.closed.disabled_hint") };
+    let of = |app| {
+        [
+            EntryPage { is_allowed: true, ..EntryPage::of(app).signed_in(person()) },
+            EntryPage { is_allowed: true, open: Some("https://app.example.com/".to_owned()), ..EntryPage::of(app).signed_in(person()) },
+            EntryPage::of(app).signed_in(person()),
+            EntryPage { ways: vec![way("One")], ..EntryPage::of(app) },
+            EntryPage { ways: vec![way("One"), way("Two")], ..EntryPage::of(app) },
+            EntryPage { closed: Some(closed), ..EntryPage::of(app) },
+        ]
+        .map(|values| page(app, values))
+    };
+    App::ALL.into_iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initials_are_those_of_the_first_and_the_last_word() {
+        for (name, expected) in [
+            ("Ann Example", "AE"),
+            ("ann", "A"),
+            ("Ann B. C. Example", "AE"),
+            ("ann.example@example.com", "AC"),
+            ("", ""),
+            ("李 明", "李明"),
+            ("Ann (IT)", "A"),
+        ] {
+            assert_eq!(initials(name), expected, "{name}");
+        }
+    }
 }

@@ -19,7 +19,8 @@ use super::front::Visitor;
 use crate::sso::{Error, ErrorKind};
 
 pub use check::Checker;
-pub use notice::{NOTICE, NoticePage};
+pub use entries::samples;
+pub use notice::NoticePage;
 
 /// The routes of this room.
 pub fn routes() -> Router<Door> {

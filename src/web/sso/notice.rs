@@ -2,11 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::person::App;
 use crate::sso::Trial;
-
-/// Its template.
-pub const NOTICE: &str = include_str!("../pages/notice.html");
 
 /// A page.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -78,10 +74,5 @@ impl NoticePage {
                 Vec::new(),
             )
             .link("Back to the administration", "/admin")
-    }
-
-    /// The entry page of an app, for somebody who is signed in.
-    pub fn greeting(app: App, name: &str, kind: &str) -> Self {
-        Self::new(app.title(), format!("You are signed in as {name} ({kind})."))
     }
 }

@@ -45,6 +45,9 @@ impl Site {
             ("microsoft.graph", text(authority)),
             ("microsoft.tenant", text(entra_sim::TENANT)),
             ("local_api.socket", file("api.sock")),
+            ("pages.webapps", text(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/pages/webapps"))),
+            ("pages.customerapps", text(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/pages/customerapps"))),
+            ("pages.overrides", file("templates")),
             ("log.level", text("debug")),
         ];
         site.settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

@@ -227,6 +227,7 @@ fn free_ports() -> Result<[u16; 2]> {
 
 fn settings(folder: &std::path::Path, web: u16, metrics: u16, origin: &str, tenant: &str) -> String {
     let folder = folder.display();
+    let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/pages");
     // The one who plays may do on the local API what root may on a host.
     let me = command("id", ["-un"]).output().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     format!(
@@ -235,6 +236,7 @@ fn settings(folder: &std::path::Path, web: u16, metrics: u16, origin: &str, tena
          [credentials]\nfile = \"{folder}/OneDesk\"\n\
          [database]\nurl = \"sqlite://{folder}/onedesk.db\"\nmaster_key_file = \"{folder}/master.key\"\n\
          [microsoft]\nauthority = \"{origin}\"\ngraph = \"{origin}\"\ntenant = \"{tenant}\"\n\
+         [pages]\nwebapps = \"{pages}/webapps\"\ncustomerapps = \"{pages}/customerapps\"\noverrides = \"{folder}/templates\"\n\
          [local_api]\nsocket = \"{folder}/api.sock\"\ntoken_readers = [\"{me}\"]\n"
     )
 }

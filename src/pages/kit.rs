@@ -1,0 +1,226 @@
+//! [`Kit`]: everything that pages are made of, put together once for each change of the overrides.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use minijinja::value::Kwargs;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+
+use super::assets::Assets;
+use super::brand::{self, Brand};
+use super::folder::Folder;
+use super::{Absent, Sample, logo, texts};
+use crate::model::Problem;
+
+/// The pages that need no package.
+const COMPILED: [(&str, &str); 6] = [
+    ("layout.html", include_str!("builtin/layout.html")),
+    ("connected.html", include_str!("builtin/connected.html")),
+    ("contact.html", include_str!("builtin/contact.html")),
+    ("entry.html", include_str!("builtin/entry.html")),
+    ("error.html", include_str!("builtin/error.html")),
+    ("notice.html", include_str!("builtin/notice.html")),
+];
+const STYLE: &[u8] = include_bytes!("builtin/onedesk.css");
+const SCRIPT: &[u8] = include_bytes!("builtin/onedesk.js");
+const ICON: &[u8] = include_bytes!("builtin/icon.svg");
+/// Steps of a template: a hundred times what the largest page takes, some milliseconds.
+const FUEL: u64 = 2_000_000;
+/// Larger than any page that a browser should get.
+const LARGEST_PAGE: usize = 4 * 1024 * 1024;
+
+/// Templates, static files and branding that fit together.
+#[derive(Default)]
+pub struct Kit {
+    /// With the overrides that were found good.
+    custom: Environment<'static>,
+    /// Without any override.
+    plain: Environment<'static>,
+    /// The overrides in use: name and file.
+    overridden: Vec<(String, PathBuf)>,
+    /// The static files.
+    pub assets: Arc<Assets>,
+}
+
+impl Kit {
+    /// Puts it together; what could not be used is told beside it.
+    pub fn assemble(packaged: &[Folder], overrides: &Folder, samples: &[Sample]) -> (Self, Vec<Problem>) {
+        let mut problems: Vec<Problem> = packaged.iter().chain([overrides]).flat_map(|folder| folder.problems.iter().cloned()).collect();
+        let mut assets = Assets::default();
+        for (name, bytes) in [("onedesk.css", STYLE), ("onedesk.js", SCRIPT), ("icon.svg", ICON)] {
+            assets.add(name, bytes);
+        }
+        for (name, file) in packaged.iter().flat_map(|folder| &folder.statics).filter(|(name, _)| name.as_str() != "onedesk.css") {
+            assets.add(name.as_str(), &file.content);
+        }
+        for (name, file) in &overrides.statics {
+            assets.add(format!("custom/{name}"), &file.content);
+        }
+        let mut brand = Brand::read(overrides.extras.get(brand::FILE), &mut problems);
+        logo::add(overrides, &mut assets, &mut brand, &mut problems);
+        let style = brand.style();
+        if !style.is_empty() {
+            assets.add("brand.css", style.as_bytes());
+        }
+        let assets = Arc::new(assets);
+        let mut plain = environment(&assets, &brand);
+        for (name, source) in COMPILED {
+            compile(&mut plain, name, source, &mut problems);
+        }
+        for (name, file) in packaged.iter().flat_map(|folder| &folder.templates) {
+            if COMPILED.iter().any(|(compiled, _)| compiled == name) {
+                continue;
+            }
+            compile(&mut plain, name, &file.content, &mut problems);
+        }
+        let mut kit = Self { custom: plain.clone(), plain, overridden: Vec::new(), assets };
+        for (name, file) in &overrides.templates {
+            match kit.try_override(name, &file.content, samples) {
+                Ok(()) => kit.overridden.push((name.clone(), file.path.clone())),
+                Err(fault) => problems.push(told(&file.path, &fault)),
+            }
+        }
+        (kit, problems)
+    }
+
+    /// Takes an override if it compiles and shows every sample of its page.
+    fn try_override(&mut self, name: &str, source: &str, samples: &[Sample]) -> Result<(), Fault> {
+        if COMPILED.iter().any(|(compiled, _)| *compiled == name) {
+            let hint = "name, logo and colours of this page come from branding.toml; remove the file";
+            return Err(Fault { line: None, what: "is a page that cannot be replaced".to_owned(), hint: hint.to_owned() });
+        }
+        let mut tried = self.custom.clone();
+        tried.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| Fault::of(&error))?;
+        for sample in samples.iter().filter(|sample| sample.name == name) {
+            render(&tried, name, &sample.values).map_err(|error| Fault::of(&error))?;
+        }
+        self.custom = tried;
+        Ok(())
+    }
+
+    /// The page `name`; where its override fails, the page below it, and `report` is told.
+    pub fn render(&self, name: &str, values: &Value, report: impl Fn(Problem)) -> Result<String, Absent> {
+        match render(&self.custom, name, values) {
+            Ok(html) => return Ok(html),
+            Err(error) if error.kind() == ErrorKind::TemplateNotFound && self.plain.get_template(name).is_err() => {
+                return Err(Absent::NotInstalled { package: package_of(name) });
+            }
+            Err(error) => {
+                log::error!(page = name, line = error.line().unwrap_or_default(); "a page could not be shown: {error}");
+                if let Some((_, path)) = self.overridden.iter().find(|(overridden, _)| overridden == name) {
+                    report(told(path, &Fault::of(&error)));
+                }
+            }
+        }
+        render(&self.plain, name, values).map_err(|error| {
+            log::error!(page = name, line = error.line().unwrap_or_default(); "a packaged page could not be shown: {error}");
+            report(Problem::new(
+                "page_broken",
+                format!("the page {name} cannot be shown: {error}"),
+                format!("install its package again: dnf reinstall {}", package_of(name)),
+            ));
+            Absent::Broken
+        })
+    }
+}
+
+/// The package that brings a template.
+fn package_of(name: &str) -> &'static str {
+    if ["portal.html", "kb.html", "widget.html"].contains(&name) { "onedesk-customerapps" } else { "onedesk-webapps" }
+}
+
+/// Why an override is not used.
+struct Fault {
+    line: Option<u32>,
+    what: String,
+    hint: String,
+}
+
+impl Fault {
+    fn of(error: &Error) -> Self {
+        let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+        let hint = match error.kind() {
+            ErrorKind::UndefinedError => "correct the name; which there are is shown by the packaged page of the same name",
+            ErrorKind::TemplateNotFound => "name a template that exists: layout.html, or a file of this folder",
+            ErrorKind::OutOfFuel => "it never comes to an end: shorten its loops",
+            _ => "correct the line, or remove the file",
+        };
+        let inside = error.name().filter(|_| error.line().is_some()).map(|name| format!(" in {name}")).unwrap_or_default();
+        let line = error.line().and_then(|line| u32::try_from(line).ok());
+        Self { line, what: format!("cannot be used: {}{detail}{inside}", error.kind()), hint: hint.to_owned() }
+    }
+}
+
+fn told(path: &std::path::Path, fault: &Fault) -> Problem {
+    let place = fault.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let title = format!("{}{place}: it {}; the page of the package is shown", path.display(), fault.what);
+    let problem = Problem::new("page_override", title, fault.hint.as_str());
+    match fault.line {
+        Some(line) => problem.at_line(line),
+        None => problem,
+    }
+}
+
+fn compile(environment: &mut Environment<'static>, name: &str, source: &str, problems: &mut Vec<Problem>) {
+    if let Err(error) = environment.add_template_owned(name.to_owned(), source.to_owned()) {
+        log::error!(page = name; "a page does not compile: {error}");
+        let hint = format!("install its package again: dnf reinstall {}", package_of(name));
+        problems.push(Problem::new("page_broken", format!("the page {name} cannot be used: {error}"), hint));
+    }
+}
+
+fn environment(assets: &Arc<Assets>, brand: &Brand) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_fuel(Some(FUEL));
+    let at_hand = Arc::clone(assets);
+    environment.add_function("asset", move |name: &str| {
+        if at_hand.has(name) { Ok(Value::from_safe_string(at_hand.url(name))) } else { Err(unknown("static file", name)) }
+    });
+    environment.add_function("t", |key: &str, values: Kwargs| {
+        let names: Vec<&str> = values.args().collect();
+        let values: Vec<(&str, String)> =
+            names.iter().map(|name| Ok((*name, values.get::<Value>(name)?.to_string()))).collect::<Result<_, Error>>()?;
+        texts::find(key).map(|text| texts::fill(text, &values)).ok_or_else(|| unknown("text", key))
+    });
+    // Addresses are made of a hash and a plain name.
+    let style = assets.has("brand.css").then(|| Value::from_safe_string(assets.url("brand.css")));
+    let logo = brand.logo.clone().map(Value::from_safe_string);
+    let brand = context! {
+        name => brand.name, logo, style, contact => brand.contact, contact_url => brand.contact_url,
+    };
+    environment.add_global("brand", brand);
+    environment
+}
+
+fn unknown(what: &str, name: &str) -> Error {
+    Error::new(ErrorKind::UndefinedError, format!("there is no {what} \"{name}\""))
+}
+
+fn render(environment: &Environment<'static>, name: &str, values: &Value) -> Result<String, Error> {
+    let template = environment.get_template(name)?;
+    let mut page = Bounded(Vec::with_capacity(16 * 1024));
+    template.render_captured_to(values, &mut page)?;
+    String::from_utf8(page.0).map_err(|_| Error::new(ErrorKind::InvalidOperation, "the page is not UTF-8"))
+}
+
+/// A page that grows up to a bound.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LARGEST_PAGE {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the page is larger than 4 MiB"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
