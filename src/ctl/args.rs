@@ -25,7 +25,7 @@ pub struct Cli {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Global {
     /// Print the daemon's JSON instead of text
     #[arg(long, global = true)]
@@ -33,7 +33,7 @@ pub struct Global {
     /// The daemon's socket [default: /run/onedesk/api.sock]
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Take the socket from this settings file
+    /// Take the socket from this settings file, and check it
     #[arg(long, global = true, value_name = "PATH")]
     pub config: Option<PathBuf>,
     /// Answer yes to what asks back
@@ -102,8 +102,9 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check everything that has to work (not in this version)
+    /// Check everything that has to work, and say who can mend what does not
     Check {
+        /// Leave out what needs the network
         #[arg(long)]
         offline: bool,
     },

@@ -10,7 +10,6 @@ pub fn refusal(command: &Command) -> Option<Failure> {
             "setup",
             "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk and public_url into /etc/onedesk/onedeskd.toml, then: onedeskctl status",
         ),
-        Command::Check { .. } => ("check", "run: onedeskd --check-config; onedeskctl status"),
         Command::SupportBundle { .. } => ("support-bundle", "send the output of: onedeskctl status; journalctl -u onedeskd --since today"),
         Command::AppRegistration { .. } => ("app-registration", "follow the section ENTRA of onedesk-credentials(5)"),
         Command::Mailbox(Mailbox::Test { .. }) => ("mailbox test", "try a token in your mail program: onedeskctl mailbox token ADDRESS"),
@@ -25,6 +24,7 @@ pub fn refusal(command: &Command) -> Option<Failure> {
             ("holding changes back", "nothing waits for a decision: this version does not synchronise")
         }
         Command::Status
+        | Command::Check { .. }
         | Command::AdminLink
         | Command::Sso(_)
         | Command::People(_)

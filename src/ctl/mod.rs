@@ -5,6 +5,7 @@
 mod admin_link;
 mod args;
 mod audit;
+mod check;
 mod client;
 mod db;
 mod directory;
@@ -56,6 +57,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     match cli.command {
         Command::Explain { what } => explain::run(what, output),
+        Command::Check { offline } => check::run(&cli.global, offline, output),
         Command::Gate { door } => gate::run(&door, output),
         Command::Completions { shell } => output.raw(&completions(shell)),
         command => {

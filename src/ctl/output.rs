@@ -126,6 +126,13 @@ impl Output {
         self.aside(&format!("warning: {}\n", clean(text)));
     }
 
+    /// Says on a terminal how far something is; the next words take its place, and none of them remain.
+    pub fn progress(&self, text: &str) {
+        if !self.json && io::stderr().is_terminal() {
+            self.aside(&format!("\r\u{1b}[K{}", clean(text)));
+        }
+    }
+
     /// Asks before something that cannot be undone.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::crypto::{KeySource, Keyring};
 use crate::flows::Flows;
 use crate::flows::connect::Connector;
 use crate::grants::{self, Grants, Redeemer, Vault};
+use crate::health::checks::{self, Examiner};
 use crate::health::probe::CredentialProbe;
 use crate::health::reporter::{self, Reporter};
 use crate::model::{Clock, Hint, Problem};
@@ -183,6 +184,7 @@ pub async fn assemble(
         metrics: metrics.clone(),
     }));
 
+    let examiner = Arc::new(Examiner::new(checks::Parts { reporter: Arc::clone(&reporter), settings: settings_now.clone() }));
     let services = web::Services {
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
@@ -202,6 +204,7 @@ pub async fn assemble(
         audit: Arc::clone(&audit),
         health: Arc::clone(&reporter),
         transcripts: transcripts.clone(),
+        examiner,
         settings: settings_now,
         clock: clock.clone(),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::checks::{Trouble, Verdict, Who};
 use super::status::{
     Check, CheckOutcome, CredentialsStatus, DirectoryCounts, Group, MailboxCounts, SecretInUse, SsoSwitches, State, Status, Verified,
 };
@@ -153,18 +154,18 @@ impl Reporter {
             (None, Some(_)) => None,
         };
         vec![
-            check(Group::Network, "public_url", "the public URL is set", public_url),
-            check(Group::Microsoft, "credentials", "the credentials in /root/.OneDesk are in force", pair),
-            check(Group::Store, "master_key", "the master key opens what is stored", self.parts.key_problem.clone()),
-            check(Group::Store, "store", "the database answers", self.store_problem().await),
+            check((Group::Network, Who::Root), "public_url", "the public URL is set", public_url),
+            check((Group::Microsoft, Who::Owner), "credentials", "the credentials in /root/.OneDesk are in force", pair),
+            check((Group::Store, Who::Root), "master_key", "the master key opens what is stored", self.parts.key_problem.clone()),
+            check((Group::Store, Who::Root), "store", "the database answers", self.store_problem().await),
             check(
-                Group::Mail,
+                (Group::Mail, Who::Person),
                 "mailboxes",
                 "every mailbox is healthy",
                 people_needed(mailboxes.waiting, mailboxes.needs_reauth, "mailboxes", "mailbox list"),
             ),
             check(
-                Group::Directory,
+                (Group::Directory, Who::Tenant),
                 "directory",
                 "every connected directory is healthy",
                 people_needed(directory.waiting, directory.needs_reauth, "directories", "directory status"),
@@ -236,12 +237,13 @@ fn credentials(status: &keeper::Status) -> CredentialsStatus {
     }
 }
 
-fn check(group: Group, name: &str, good: &str, problem: Option<Problem>) -> Check {
-    let (outcome, title, hint) = match problem {
-        None => (CheckOutcome::Ok, good.to_owned(), String::new()),
-        Some(problem) => (CheckOutcome::Failed, problem.title, problem.hint),
+/// What belongs to a group and can be mended by somebody.
+fn check((group, who): (Group, Who), name: &str, good: &str, problem: Option<Problem>) -> Check {
+    let verdict = match problem {
+        None => Verdict::Fine(good.to_owned()),
+        Some(problem) => Verdict::Fail(Trouble::of(&problem, who)),
     };
-    Check { name: name.to_owned(), group, outcome, title, who: None, hint, took_ms: None }
+    verdict.on(group, name)
 }
 
 fn people_needed(waiting: u64, needs_reauth: u64, what: &str, command: &str) -> Option<Problem> {

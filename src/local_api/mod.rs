@@ -44,6 +44,8 @@ pub struct Services {
     pub health: Arc<health::reporter::Reporter>,
     /// The last failed exchanges with providers.
     pub transcripts: Transcripts,
+    /// The checks.
+    pub examiner: Arc<health::checks::Examiner>,
     /// Who may call what.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
@@ -76,6 +78,7 @@ fn assemble(calls: Router, document: OpenApi, settings: watch::Receiver<Arc<Sett
 fn calls() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::heading())
         .routes(routes!(calls::status::read))
+        .routes(routes!(calls::status::checks))
         .routes(routes!(calls::mailboxes::list, calls::mailboxes::connect))
         .routes(routes!(calls::mailboxes::remove))
         .routes(routes!(calls::mailboxes::token))

@@ -34,7 +34,7 @@ impl Need {
             return Self::Everything;
         }
         match path {
-            "/v1/status" | "/v1/openapi.json" => Self::Status,
+            "/v1/status" | "/v1/checks" | "/v1/openapi.json" => Self::Status,
             path if path.starts_with("/v1/mailboxes/") && path.ends_with("/token") => Self::MailToken,
             _ => Self::Everything,
         }
@@ -138,6 +138,7 @@ mod tests {
         for (method, path, need) in [
             (Method::GET, "/v1/status", Need::Status),
             (Method::HEAD, "/v1/status", Need::Status),
+            (Method::GET, "/v1/checks", Need::Status),
             (Method::GET, "/v1/mailboxes/a@b.test/token", Need::MailToken),
             (Method::GET, "/v1/mailboxes", Need::Everything),
             (Method::POST, "/v1/status", Need::Everything),

@@ -6,6 +6,7 @@ mod api;
 mod bad_input;
 mod canary;
 mod changes;
+mod check;
 mod crashes;
 mod credentials;
 mod ctl;
