@@ -33,13 +33,10 @@ fn standard_input() -> Result<String, Failure> {
 }
 
 fn render(explanation: &Explanation, output: Output) -> String {
-    let Explanation { code, title, meaning, who, steps, retry, known } = explanation;
+    let Explanation { code, title, meaning, who, steps, retry, known: _ } = explanation;
     let mut lines = vec![output.paint(Tone::Bold, &format!("{code}: {title}"))];
     if !meaning.is_empty() {
         lines.push(meaning.clone());
-    }
-    if !known {
-        lines.push("This code is not in our table; what follows goes by its kind.".to_owned());
     }
     lines.push(String::new());
     lines.push(format!("Who can mend it   {}", person(*who)));

@@ -14,6 +14,7 @@ mod directory;
 mod harness;
 mod https;
 mod independent;
+mod installer;
 mod mailbox;
 mod process;
 mod proxy;

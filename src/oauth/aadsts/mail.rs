@@ -76,6 +76,14 @@ const REPLIES: &[Reply] = &[
         ],
     ),
     reply(
+        &["bye connection closed. 14"],
+        "authenticated_not_connected",
+        (Admin, AfterFix),
+        "Exchange closed the session since the token is not for this mailbox.",
+        "It follows \"User is authenticated but not connected\": another account signed in than the mailbox's own, or IMAP is off for it.",
+        &["Compare who signed in with the mailbox: onedeskctl mailbox list.", "Check licence and IMAP of the mailbox (Get-CASMailbox)."],
+    ),
+    reply(
         &["accesstokenexpired"],
         "session_expired",
         (Nobody, BackOff),
@@ -116,6 +124,14 @@ const REPLIES: &[Reply] = &[
         &["Delete or archive mail, or raise the mailbox's quota."],
     ),
     reply(
+        &["5.2.2", "mailbox full"],
+        "mailbox_full",
+        (User, AfterFix),
+        "The mailbox is full.",
+        "Sent Items count too, and Exchange keeps a copy of everything that is sent.",
+        &["Delete or archive mail, or raise the mailbox's quota."],
+    ),
+    reply(
         &["sendasdenied"],
         "send_as_denied",
         (Admin, AfterFix),
@@ -125,6 +141,14 @@ const REPLIES: &[Reply] = &[
     ),
     reply(
         &["5.7.60"],
+        "send_as_denied",
+        (Admin, AfterFix),
+        "The account may not send as this address.",
+        "Sending for a shared mailbox needs the right Send As.",
+        &["Give the account Send As for the address in the Exchange admin center."],
+    ),
+    reply(
+        &["5.2.252"],
         "send_as_denied",
         (Admin, AfterFix),
         "The account may not send as this address.",
@@ -178,6 +202,22 @@ const REPLIES: &[Reply] = &[
         "Exchange refuses the token for POP.",
         "It has expired, lacks POP.AccessAsUser.All, or the user name does not fit it.",
         &["Check that POP is on for the mailbox (Get-CASMailbox) and that the permission was granted."],
+    ),
+    reply(
+        &["-err protocol error"],
+        "pop_one_line",
+        (Admin, AfterFix),
+        "Exchange takes the token for POP in two steps only.",
+        "The program sent AUTH XOAUTH2 and the token on one line, and Exchange hung up.",
+        &["Let the program send AUTH XOAUTH2 alone, wait for the plus sign, and send the token then."],
+    ),
+    reply(
+        &["5.5.2", "too long"],
+        "line_too_long",
+        (Admin, AfterFix),
+        "The line with the token is too long for the server.",
+        "A token makes a line of two kilobytes and more; some servers and relays take it in a second step only.",
+        &["Let the program send AUTH XOAUTH2 alone and the token after the server's 334."],
     ),
     reply(
         &["invalid audience"],

@@ -197,7 +197,19 @@ fn of_error(error: &str, code: Option<String>) -> Explanation {
             "The app may not do this in that tenant.",
             "Check the client id and the tenant, and let an administrator consent.",
         ),
-        "temporarily_unavailable" | "server_error" => {
+        "invalid_token" => (
+            Who::Nobody,
+            Retry::BackOff,
+            "The token that came with the request has expired or is for something else.",
+            "Take a fresh token from the local API, for the right purpose: for=imap, smtp, pop or graph.",
+        ),
+        "insufficient_scope" => (
+            Who::Admin,
+            Retry::AfterFix,
+            "The token lacks a permission.",
+            "Compare the app's permissions with onedeskctl app-registration, consent, and connect again.",
+        ),
+        "temporarily_unavailable" | "server_error" | "slow_down" => {
             (Who::Microsoft, Retry::BackOff, "The provider has a fault that passes.", "Wait; it is tried again by itself.")
         }
         "invalid_tenant" => (
@@ -211,7 +223,12 @@ fn of_error(error: &str, code: Option<String>) -> Explanation {
         | "invalid_resource"
         | "invalid_target"
         | "unsupported_grant_type"
-        | "unsupported_response_type" => (
+        | "unsupported_response_type"
+        | "invalid_request_uri"
+        | "invalid_request_object"
+        | "request_not_supported"
+        | "request_uri_not_supported"
+        | "registration_not_supported" => (
             Who::Developer,
             Retry::No,
             "The provider does not accept our request as it is.",
@@ -226,8 +243,10 @@ fn of_error(error: &str, code: Option<String>) -> Explanation {
     };
     let known = code.is_none() && what != "This error is not known here.";
     let meaning = match &code {
-        Some(code) => format!("{code} is not in our list; this is what its kind of error means."),
-        None => "No AADSTS code came with it.".to_owned(),
+        Some(code) if error.is_empty() => format!("{code} is unknown to OneDesk, and no error word came with it."),
+        Some(code) => format!("{code} is unknown to OneDesk; this is what its kind of error, {}, means.", clean(error, 100)),
+        None if known => "No AADSTS code came with it.".to_owned(),
+        None => "No code that is known here was found in the text.".to_owned(),
     };
     let name = code.unwrap_or_else(|| if error.is_empty() { "unknown".to_owned() } else { clean(error, 100) });
     Explanation { code: name, title: what.into(), meaning, who, steps: vec![step.into()], retry, known }

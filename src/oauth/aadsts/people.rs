@@ -1,7 +1,7 @@
 //! People and their grants: somebody signs in again, or an administrator mends the account.
 
 use super::Retry::{AfterFix, AfterSignIn, BackOff};
-use super::Who::{Admin, Owner, User};
+use super::Who::{Admin, Developer, Owner, User};
 use super::{Row, row};
 
 const SIGN_IN: &[&str] = &["Sign in again with the connect link of the mailbox or directory."];
@@ -51,11 +51,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         &[501_481],
-        User,
+        Developer,
         AfterSignIn,
         "The sign-in does not belong to the one that was begun here.",
         "The verifier does not match: mostly two sign-ins were mixed up.",
-        &["Open the connect link again in a single tab."],
+        &["Open the connect link again in a single tab.", "If it comes again, report it with the trace id and the time."],
     ),
     row(
         &[70_043, 70_044],

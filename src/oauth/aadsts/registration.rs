@@ -1,7 +1,7 @@
 //! The app registration and the tenant that was asked: its owner mends them.
 
 use super::Retry::AfterFix;
-use super::Who::{Admin, Owner};
+use super::Who::{Admin, Developer, Owner};
 use super::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
@@ -53,11 +53,14 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         &[50_059, 50_128, 90_019],
-        Owner,
+        Developer,
         AfterFix,
         "Microsoft cannot tell which tenant is meant.",
         "Neither the address nor the account name says so.",
-        &["Set microsoft.tenant to the Directory (tenant) ID or a domain of the organization."],
+        &[
+            "Set microsoft.tenant to the Directory (tenant) ID or a domain of the organization.",
+            "If it names a tenant already, report it with the trace id.",
+        ],
     ),
     row(
         &[90_038, 900_382, 900_432, 900_439],
@@ -69,11 +72,14 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(
         &[90_027, 90_124, 90_130, 9_001_023],
-        Owner,
+        Developer,
         AfterFix,
         "This kind of account cannot be used at this endpoint.",
         "Azure AD v1 and some shared endpoints do not serve personal accounts.",
-        &["Use the v2 endpoints (onedeskctl sso upgrade), with organizations or the tenant's own id."],
+        &[
+            "Use the v2 endpoints (onedeskctl sso upgrade), with organizations or the tenant's own id.",
+            "If the record has them already, report it with the trace id.",
+        ],
     ),
     row(
         &[700_054],

@@ -1,6 +1,6 @@
 //! Our requests: what here comes up is a fault of the product, or of something that changed a request on its way.
 
-use super::Retry::{AfterSignIn, No};
+use super::Retry::No;
 use super::Who::Developer;
 use super::{Row, row};
 
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         &[9_002_313, 90_004, 90_023, 90_100],
         Developer,
-        AfterSignIn,
+        No,
         "Microsoft finds the request malformed.",
         "Often a code or parameter that was damaged on its way through the browser.",
         &["Open the connect link again.", REPORT],
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         &[900_561, 90_056],
         Developer,
-        AfterSignIn,
+        No,
         "The endpoint was asked in a way that it does not answer.",
         "Mostly the back button of the browser, or a URL that was opened by hand.",
         &["Open the connect link again instead of going back."],
@@ -68,15 +68,15 @@ pub(super) const ROWS: &[Row] = &[
     row(
         &[700_005],
         Developer,
-        AfterSignIn,
+        No,
         "The sign-in was made at one tenant and finished at another.",
         "The tenant in the settings or in the record changed meanwhile.",
-        &["Open the connect link again."],
+        &["Open the connect link again: a new sign-in begins and ends at one tenant.", REPORT],
     ),
     row(
         &[50_147, 501_491],
         Developer,
-        AfterSignIn,
+        No,
         "The code challenge has the wrong size.",
         "PKCE was damaged on its way.",
         &["Open the connect link again.", REPORT],

@@ -1,0 +1,3 @@
+//! The installer helper: `onedeskctl` on a host that is not set up yet.
+
+mod explain;
