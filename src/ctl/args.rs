@@ -117,10 +117,14 @@ pub enum Command {
         #[arg(long)]
         pseudonymize: bool,
     },
-    /// Say how to register the app in Entra (not in this version)
+    /// Say how to register this host's app in Entra, step by step or as a script
     AppRegistration {
+        /// As steps in the portal, as a script, or as the manifest
         #[arg(long, value_enum, default_value = "steps")]
         format: Registration,
+        /// For this address instead of the settings' public_url
+        #[arg(long, value_name = "U")]
+        public_url: Option<String>,
     },
     /// Single sign-on: switches and client records
     #[command(subcommand)]
@@ -236,6 +240,18 @@ pub enum Registration {
     Azcli,
     Powershell,
     Manifest,
+}
+
+impl Registration {
+    /// Its word on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Steps => "steps",
+            Self::Azcli => "azcli",
+            Self::Powershell => "powershell",
+            Self::Manifest => "manifest",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,6 @@ pub fn refusal(command: &Command) -> Option<Failure> {
             "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk and public_url into /etc/onedesk/onedeskd.toml, then: onedeskctl status",
         ),
         Command::SupportBundle { .. } => ("support-bundle", "send the output of: onedeskctl status; journalctl -u onedeskd --since today"),
-        Command::AppRegistration { .. } => ("app-registration", "follow the section ENTRA of onedesk-credentials(5)"),
         Command::Mailbox(Mailbox::Test { .. }) => ("mailbox test", "try a token in your mail program: onedeskctl mailbox token ADDRESS"),
         Command::Mailbox(Mailbox::AppPassword(_)) => {
             ("mailbox app-password", "let the mail program sign in with XOAUTH2: onedeskctl mailbox token ADDRESS --json")
@@ -25,6 +24,7 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         }
         Command::Status
         | Command::Check { .. }
+        | Command::AppRegistration { .. }
         | Command::AdminLink
         | Command::Sso(_)
         | Command::People(_)

@@ -73,6 +73,7 @@ fn help_marks_exactly_what_is_refused() {
         ("mailbox token a@b.test --for graph", false),
         ("directory disconnect x", false),
         ("explain AADSTS50173", false),
+        ("app-registration --format azcli", false),
         ("audit --limit 7", false),
         ("setup --dry-run", true),
         ("mailbox test a@b.test", true),

@@ -3,6 +3,7 @@
 //! One file per command family; [`output`] is the only one that prints, [`client`] the only one that talks to the daemon.
 
 mod admin_link;
+mod app_registration;
 mod args;
 mod audit;
 mod check;
@@ -58,6 +59,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     match cli.command {
         Command::Explain { what } => explain::run(what, output),
         Command::Check { offline } => check::run(&cli.global, offline, output),
+        Command::AppRegistration { format, public_url } => app_registration::run(cli.global.config, format, public_url.as_deref(), output),
         Command::Gate { door } => gate::run(&door, output),
         Command::Completions { shell } => output.raw(&completions(shell)),
         command => {

@@ -19,7 +19,7 @@ use crate::store::{self};
 /// The path that starts a connection.
 pub const CONNECT_PATH: &str = "/integrations/azuread/connect";
 /// The callback, as it is registered at Microsoft.
-pub const CALLBACK_PATH: &str = "/integrations/azuread/token";
+pub const CALLBACK_PATH: &str = crate::oauth::registration::DIRECTORY_CALLBACK;
 
 /// A directory as the local API lists it.
 #[derive(Debug, Clone)]

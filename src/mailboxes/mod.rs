@@ -21,7 +21,7 @@ pub use connect::{Connected, Wishes};
 /// The path that starts a connection.
 pub const CONNECT_PATH: &str = "/integrations/office365/connect";
 /// The callback, as it is registered at Microsoft.
-pub const CALLBACK_PATH: &str = "/integrations/office365/oauth2redirectWithAuthCode";
+pub const CALLBACK_PATH: &str = crate::oauth::registration::MAILBOX_CALLBACK;
 
 /// A mailbox as the local API lists it.
 #[derive(Debug, Clone)]

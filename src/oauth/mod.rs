@@ -15,6 +15,7 @@ mod jws;
 pub mod microsoft;
 pub mod pkce;
 pub mod provider;
+pub mod registration;
 pub mod scopes;
 pub mod signed;
 mod text;

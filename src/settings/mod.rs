@@ -13,12 +13,13 @@ mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use url::Url;
 
-use crate::model::Secret;
+use crate::model::{Problem, Secret};
 
 pub use error::Error;
 pub use load::{Loaded, restart_needed};
@@ -80,6 +81,14 @@ impl PublicUrl {
     /// Whether browsers reach it over TLS: cookies are `Secure` and carry the `__Host-` prefix then.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        values::public_url(text).map_err(|bad| Problem::new("public_url", format!("the public URL {}", bad.what), bad.hint))
     }
 }
 

@@ -55,9 +55,9 @@ pub use trial::Trial;
 pub use wishes::Wishes;
 
 /// The OpenID Connect redirect URI.
-pub const CALLBACK_PATH: &str = "/sso/openid";
+pub const CALLBACK_PATH: &str = crate::oauth::registration::SIGN_ON_CALLBACK;
 /// Where the browser comes back to after signing out at the provider.
-pub const SIGNED_OUT_PATH: &str = "/sso/signed-out";
+pub const SIGNED_OUT_PATH: &str = crate::oauth::registration::SIGNED_OUT;
 
 /// What single sign-on is made of.
 pub struct Parts {

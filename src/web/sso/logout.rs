@@ -16,6 +16,7 @@ use super::notice::NoticePage;
 use super::parameters::once;
 use super::{cookies, refuse};
 use crate::audit::Actor;
+use crate::oauth::registration::FRONT_CHANNEL_LOGOUT;
 use crate::sso::{Error, ErrorKind, SIGNED_OUT_PATH};
 
 /// A logout token with room to spare.
@@ -26,7 +27,7 @@ pub fn routes() -> Router<Door> {
     Router::new()
         .route("/sso/logout", post(sign_out))
         .route(SIGNED_OUT_PATH, get(signed_out))
-        .route("/sso/frontchannel-logout", get(front_channel))
+        .route(FRONT_CHANNEL_LOGOUT, get(front_channel))
         .route("/sso/backchannel-logout", post(back_channel))
 }
 

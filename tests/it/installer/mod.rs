@@ -1,3 +1,5 @@
 //! The installer helper: `onedeskctl` on a host that is not set up yet.
 
+mod az;
 mod explain;
+mod registration;
