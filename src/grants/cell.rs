@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::policy::{self, Aftermath};
-use super::{Failure, View};
+use super::{Failure, History, Mark, View};
 use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState, Problem, WaitReason};
 use crate::oauth::scopes;
 use crate::store::grants::GrantRow;
@@ -36,6 +36,7 @@ pub struct Cell {
 struct Inner {
     state: GrantState,
     last_refresh_at: Option<Timestamp>,
+    history: History,
     failures: u32,
     next_try: Option<Timestamp>,
     outlook: Held,
@@ -63,6 +64,7 @@ impl Cell {
         let mut inner = Inner {
             state: row.state.clone(),
             last_refresh_at: row.last_refresh_at,
+            history: History::default(),
             failures: 0,
             next_try: None,
             outlook: Held::default(),
@@ -184,6 +186,7 @@ impl Cell {
             inner.failures = 0;
             inner.next_try = None;
             inner.last_refresh_at = Some(now);
+            inner.history.note(Mark::Worked, now);
             was_waiting
         };
         self.keep(audience, token);
@@ -198,12 +201,18 @@ impl Cell {
     }
 
     /// Notes what a failure led to; returns whether state or reason are new (and so worth the disk and a line in the journal).
-    pub fn failed(&self, aftermath: &Aftermath) -> bool {
+    pub fn failed(&self, aftermath: &Aftermath, now: Timestamp) -> bool {
         let mut inner = self.lock();
+        inner.history.note(Mark::of(&aftermath.state), now);
         let is_news = (inner.state.as_str(), inner.state.reason()) != (aftermath.state.as_str(), aftermath.state.reason());
         inner.state = aftermath.state.clone();
         inner.next_try = Some(aftermath.next_try);
         is_news
+    }
+
+    /// Notes how something went that was no refresh.
+    pub fn note(&self, mark: Mark, now: Timestamp) {
+        self.lock().history.note(mark, now);
     }
 
     /// Ends a wait, if it waits: what was waited for is back.
@@ -247,6 +256,11 @@ impl Cell {
         self.lock().last_refresh_at.map_or(self.connected_at, |at| at.max(self.connected_at))
     }
 
+    /// How it stands.
+    pub fn mark(&self) -> Mark {
+        Mark::of(&self.lock().state)
+    }
+
     /// How it is doing; when the grant ends is for the engine to say.
     pub fn view(&self) -> View {
         let mut inner = self.lock();
@@ -256,6 +270,7 @@ impl Cell {
             access_expires_at: inner.held(self.primary).expires_at,
             last_refresh_at: inner.last_refresh_at,
             grant_expires_at: None,
+            history: inner.history,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod cell;
 mod credentials_gate;
+mod history;
 mod policy;
 mod redeem;
 mod refresh;
@@ -31,6 +32,7 @@ use crate::system::tasks::Tasks;
 
 use cell::{Boarding, Cell, Sender};
 use credentials_gate::CredentialsGate;
+pub use history::{History, Mark};
 pub use redeem::Redeemer;
 use schedule::Schedule;
 pub use vault::{Given, NewGrant, SealError, Vault};
@@ -54,6 +56,8 @@ pub struct View {
     pub last_refresh_at: Option<Timestamp>,
     /// When the grant ends if it is not used again; nothing where it has ended.
     pub grant_expires_at: Option<Timestamp>,
+    /// How its refreshes of the last 24 hours went, as far as this process saw them.
+    pub history: History,
 }
 
 /// Why there is no token.
@@ -169,6 +173,7 @@ impl Grants {
     pub fn adopt(&self, new: &NewGrant) {
         let cell = Cell::new(&new.grant, []);
         cell.keep(new.access.audience, Arc::clone(&new.token));
+        cell.note(Mark::Worked, self.parts.clock.now());
         self.insert(cell);
     }
 
@@ -197,7 +202,14 @@ impl Grants {
     /// How a grant is doing. What had a grant once and has none now was left behind for 30 days: see [`abandoned`].
     pub fn view(&self, id: Option<GrantId>) -> View {
         let Some(cell) = id.and_then(|id| self.cell(id)) else {
-            return View { state: abandoned(), refreshing: false, access_expires_at: None, last_refresh_at: None, grant_expires_at: None };
+            return View {
+                state: abandoned(),
+                refreshing: false,
+                access_expires_at: None,
+                last_refresh_at: None,
+                grant_expires_at: None,
+                history: History::default(),
+            };
         };
         let mut view = cell.view();
         if let Some(changed) = self.client_changed(&cell) {
@@ -205,6 +217,15 @@ impl Grants {
         }
         view.grant_expires_at = policy::grant_end(&view.state, cell.last_use());
         view
+    }
+
+    /// How a grant stands, without the words: cheap enough to be asked about ten thousand of them for one page.
+    pub fn mark(&self, id: Option<GrantId>) -> Mark {
+        match id.and_then(|id| self.cell(id)) {
+            None => Mark::Refused,
+            Some(cell) if self.client_changed(&cell).is_some() => Mark::Refused,
+            Some(cell) => cell.mark(),
+        }
     }
 
     /// An access token for `audience` with the promised life left (see [`policy::slack`]), refreshed if need be. While a

@@ -173,7 +173,8 @@ impl Grants {
     /// Notes the aftermath in memory, and on disk where it is news: ten thousand mailboxes that wait for the same outage
     /// write once each, not once an attempt.
     async fn settle(&self, cell: &Arc<Cell>, aftermath: &Aftermath) -> Failure {
-        if cell.failed(aftermath) {
+        let now = self.parts.clock.now();
+        if cell.failed(aftermath, now) {
             match &aftermath.state {
                 GrantState::NeedsReauth { problem, .. } => {
                     log::error!(ONEDESK_GRANT:% = cell.id, code = problem.code.as_str(), hint = problem.hint.as_str(); "a grant needs somebody to sign in again");
@@ -189,7 +190,6 @@ impl Grants {
                 log::warn!(ONEDESK_GRANT:% = cell.id, error:% = error; "the state of a grant cannot be written");
             }
         }
-        let now = self.parts.clock.now();
         Failure::of(&aftermath.state, Some(aftermath.next_try), now).unwrap_or(Failure::Gone)
     }
 

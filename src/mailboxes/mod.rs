@@ -1,6 +1,7 @@
 //! Mailboxes: connecting one, what state it is in, and the tokens that its readers get.
 
 mod connect;
+mod list;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use crate::audit::{self, Actor};
 use crate::flows::connect::Connector;
 use crate::grants::{Failure, Grants, Vault, View};
+pub use crate::grants::{History, Mark};
 use crate::model::{AccessToken, Clock, EmailAddress, GrantState, Hint, Problem, Purpose, WaitReason};
 use crate::oauth::microsoft::Microsoft;
 use crate::store::connections::{Connections, MailboxRow};
@@ -17,6 +19,7 @@ use crate::store::{self};
 use crate::system::metrics::Metrics;
 
 pub use connect::{Connected, Wishes};
+pub use list::{STATES, Wanted};
 
 /// The path that starts a connection.
 pub const CONNECT_PATH: &str = "/integrations/office365/connect";
@@ -42,6 +45,10 @@ pub struct MailboxStatus {
     pub last_refresh_at: Option<Timestamp>,
     /// When the grant ends if it is not used again.
     pub grant_expires_at: Option<Timestamp>,
+    /// Whether somebody else signed in for it, who may use it.
+    pub shared: bool,
+    /// How its refreshes went.
+    pub history: History,
 }
 
 /// A token and the name to use it with.
@@ -226,6 +233,8 @@ impl Service {
             connected_at: row.connected_at,
             last_refresh_at: view.last_refresh_at,
             grant_expires_at: view.grant_expires_at,
+            shared: row.shared,
+            history: view.history,
         }
     }
 }
