@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use crate::model::{Clock, EmailAddress};
+pub use crate::store::audit::AuditEntry as Entry;
 use crate::store::audit::{AuditEntry, AuditLog, Page};
 use crate::store::{self};
 
@@ -32,6 +33,11 @@ impl Actor {
     /// Whoever holds the browser at that client address.
     pub fn browser(address: impl fmt::Display) -> Self {
         Self { who: "browser".to_owned(), origin: address.to_string() }
+    }
+
+    /// Somebody in the administration pages at that client address: who made their link, or who signed in.
+    pub fn admin(who: &str, address: impl fmt::Display) -> Self {
+        Self { who: format!("admin ({who})"), origin: address.to_string() }
     }
 
     /// The daemon itself.
@@ -100,6 +106,16 @@ impl Service {
     /// What the store says.
     pub async fn page(&self, before: Option<i64>, limit: u32) -> Result<Page, store::Error> {
         self.store.page(before, limit).await
+    }
+
+    /// The lines older than `before` that hold `text`, newest first. Looks a bounded way back: a page with few lines and a `next` says
+    /// that there is more to look through.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn search(&self, text: &str, before: Option<i64>, limit: u32) -> Result<Page, store::Error> {
+        let text = text.trim();
+        if text.is_empty() { self.store.page(before, limit).await } else { self.store.search(text, before, limit).await }
     }
 
     /// Whether this token read is the first of its user, mailbox and hour: only that one gets a line.

@@ -29,6 +29,32 @@ pub enum Role {
     Admin,
 }
 
+impl GroupRule {
+    /// The rule on one line, as people write it: `GROUP = admin, main, kb`.
+    pub fn to_line(&self) -> String {
+        let role = self.role.map(|Role::Admin| "admin");
+        let words: Vec<&str> = role.into_iter().chain(self.apps.iter().map(|app| app.as_str())).collect();
+        format!("{} = {}", self.group, words.join(", "))
+    }
+
+    /// The rule of such a line. A group's name may hold equals signs (a distinguished name does): the last one counts.
+    ///
+    /// # Errors
+    /// What is wrong with the line, to be read behind its number.
+    pub fn from_line(line: &str) -> Result<Self, String> {
+        let (group, words) = line.rsplit_once('=').ok_or("has no equals sign")?;
+        let mut rule = Self { group: group.trim().to_owned(), role: None, apps: Vec::new() };
+        for word in words.split(',').map(str::trim) {
+            match App::from_word(word) {
+                Some(app) => rule.apps.push(app),
+                None if word == "admin" => rule.role = Some(Role::Admin),
+                None => return Err(format!("gives \"{}\", which is none of these", word.chars().take(40).collect::<String>())),
+            }
+        }
+        Ok(rule)
+    }
+}
+
 /// What is known about somebody's groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Membership<'a> {
@@ -104,6 +130,16 @@ mod tests {
 
     fn names(groups: &[&str]) -> Vec<String> {
         groups.iter().map(|group| (*group).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_rule_is_read_from_the_line_that_it_is_written_to() {
+        for line in ["0f0e = admin", "agents = main, portal", "CN=Admins,OU=Desk = admin, main, widget, kb, portal"] {
+            assert_eq!(GroupRule::from_line(line).unwrap().to_line(), line);
+        }
+        for line in ["agents", "agents =", "agents = root", "CN=Admins,OU=Desk", "=,"] {
+            assert!(GroupRule::from_line(line).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -42,7 +42,8 @@ use crate::store::sso::Sso;
 use crate::store::sso::transit::Transit;
 use crate::system::http::Http;
 
-pub use admins::Admins;
+pub use crate::store::sso::people::Known;
+pub use admins::{AdminSession, Admins};
 pub use connections::Connections;
 pub use error::{Error, ErrorKind};
 pub use flow::Purpose;
@@ -209,6 +210,27 @@ impl Service {
     pub async fn current(&self, session: &str) -> Result<Option<Current>, Error> {
         let current = self.sessions.find(session).await?;
         Ok(current.filter(|current| self.connections.switches().allow(current.entry.kind)))
+    }
+
+    /// Whoever may administer: by a session of the administration pages (`pass`), or signed in as a user with the admin role.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn administrator(&self, pass: Option<&str>, session: Option<&str>) -> Result<Option<AdminSession>, Error> {
+        if let Some(value) = pass
+            && let Some(admin) = self.admins.session(value).await?
+        {
+            return Ok(Some(admin));
+        }
+        let Some(value) = session else { return Ok(None) };
+        let current = self.current(value).await?;
+        // Given at this sign-in, by a rule of a record for users, and never for an unsigned ID token: see `groups`.
+        let admin = current.filter(|current| current.entry.is_admin && current.entry.kind == Kind::User);
+        Ok(admin.map(|current| {
+            let person = current.entry.person.to_string();
+            let who = if current.entry.email().is_empty() { person } else { current.entry.email().to_owned() };
+            AdminSession::new(who, None, value)
+        }))
     }
 
     /// Ends the session that another one replaces in the same browser. That it could not be ended is no reason to refuse the new one.

@@ -174,6 +174,17 @@ impl People {
         Ok(self.store.people(&query.trim().to_lowercase(), after, limit).await?)
     }
 
+    /// One person.
+    ///
+    /// # Errors
+    /// 404.
+    pub async fn get(&self, id: PersonId) -> Result<Known, Error> {
+        self.store.person(id).await.map_err(|error| match error {
+            store::Error::NotFound => Error::not_found("person", "see who there is: onedeskctl people list"),
+            error => error.into(),
+        })
+    }
+
     /// Removes a person from the store, with accounts and sessions.
     ///
     /// # Errors

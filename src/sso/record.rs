@@ -142,6 +142,11 @@ impl Record {
         self.details.unsigned_v1.unwrap_or(settings.microsoft.ca_file.is_none() || is_local)
     }
 
+    /// Whether it can give the admin role.
+    pub fn gives_admin(&self) -> bool {
+        self.kind() == Kind::User && self.details.group_rules.iter().any(|rule| rule.role.is_some())
+    }
+
     /// The apps that it leads to.
     pub fn apps(&self) -> impl Iterator<Item = App> {
         self.kind().apps().iter()

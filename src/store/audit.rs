@@ -33,6 +33,9 @@ pub struct Page {
     pub next: Option<i64>,
 }
 
+/// Lines that one search looks at: some milliseconds, however long the log is.
+pub const FAR: u32 = 10_000;
+
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
@@ -41,6 +44,10 @@ pub trait AuditLog: Send + Sync {
 
     /// At most `limit` lines that are older than line `before`, newest first.
     async fn page(&self, before: Option<i64>, limit: u32) -> Result<Page, Error>;
+
+    /// The same where a part of a line is `text`, in ASCII letters of either case. Looks at [`FAR`] lines at most; the page's `next` is
+    /// where to go on then.
+    async fn search(&self, text: &str, before: Option<i64>, limit: u32) -> Result<Page, Error>;
 
     /// Removes lines older than `before`; returns how many.
     async fn trim(&self, before: Timestamp) -> Result<u64, Error>;

@@ -270,6 +270,10 @@ pub async fn an_admin_link_opens_one_session(store: Store) {
     assert!(matches!(store.sso.transit.exchange_pass(&[1; 32], pass(PassKind::Session, 3), at(0)).await, Err(Error::NotFound)));
     assert_eq!(store.sso.transit.pass(PassKind::Session, &[2; 32], at(0)).await.unwrap(), pass(PassKind::Session, 2));
     assert!(matches!(store.sso.transit.pass(PassKind::Session, &[2; 32], at(10)).await, Err(Error::NotFound)));
+    store.sso.transit.remove_pass(PassKind::Link, &[2; 32]).await.unwrap();
+    store.sso.transit.pass(PassKind::Session, &[2; 32], at(0)).await.unwrap();
+    store.sso.transit.remove_pass(PassKind::Session, &[2; 32]).await.unwrap();
+    assert!(matches!(store.sso.transit.pass(PassKind::Session, &[2; 32], at(0)).await, Err(Error::NotFound)));
 }
 
 pub async fn secrets_of_sign_on_are_counted_and_sealed_again(store: Store) {

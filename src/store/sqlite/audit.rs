@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::{Engine, columns};
 use crate::store::Error;
-use crate::store::audit::{AuditEntry, AuditLog, Page};
+use crate::store::audit::{AuditEntry, AuditLog, FAR, Page};
 
 /// Lines of a page, whatever was asked for: a page is held in memory.
 const LONGEST_PAGE: u32 = 1000;
@@ -31,6 +31,29 @@ impl AuditLog for Engine {
         let items = rows.iter().take(limit as usize).map(line).collect::<Result<Vec<_>, _>>()?;
         let next = items.last().map(|(id, _)| *id).filter(|_| more);
         Ok(Page { items, next })
+    }
+
+    async fn search(&self, text: &str, before: Option<i64>, limit: u32) -> Result<Page, Error> {
+        let limit = limit.clamp(1, LONGEST_PAGE);
+        let (first, last): (i64, i64) =
+            sqlx::query_as("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM audit").fetch_one(&self.readers).await?;
+        let before = before.unwrap_or(i64::MAX).min(last + 1);
+        let from = before.saturating_sub(i64::from(FAR)).max(first);
+        let rows = sqlx::query(
+            "SELECT id, at, actor, origin, action, subject, outcome, detail FROM audit WHERE id < ? AND id >= ?
+             AND instr(lower(actor || ' ' || origin || ' ' || action || ' ' || subject || ' ' || outcome || ' ' || detail), ?) > 0
+             ORDER BY id DESC LIMIT ?",
+        )
+        .bind(before)
+        .bind(from)
+        .bind(text.to_ascii_lowercase())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        let items = rows.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+        let is_full = items.len() == limit as usize;
+        let next = if is_full { items.last().map(|(id, _)| *id) } else { Some(from) };
+        Ok(Page { items, next: next.filter(|next| *next > first) })
     }
 
     async fn trim(&self, before: Timestamp) -> Result<u64, Error> {

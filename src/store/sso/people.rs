@@ -98,7 +98,6 @@ pub trait People: Send + Sync {
     async fn add_person(&self, person: Person, audit: AuditEntry) -> Result<(), Error>;
 
     /// One person.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the conformance list reads back by it; the person's own page will too"))]
     async fn person(&self, id: PersonId) -> Result<Known, Error>;
 
     /// At most `limit` people behind `after` whose address or name contains `query`.

@@ -79,6 +79,9 @@ pub trait Transit: Send + Sync {
     /// Looks at a link or a session; [`Error::NotFound`] when unknown or ended at `now`.
     async fn pass(&self, kind: PassKind, hash: &[u8; 32], now: Timestamp) -> Result<PassRow, Error>;
 
+    /// Removes a link or a session; nothing to do when there is none.
+    async fn remove_pass(&self, kind: PassKind, hash: &[u8; 32]) -> Result<(), Error>;
+
     /// Exchanges a link for a session: exactly one caller may. [`Error::NotFound`] when the link is unknown, used or ended at `now`.
     async fn exchange_pass(&self, link: &[u8; 32], session: PassRow, now: Timestamp) -> Result<(), Error>;
 

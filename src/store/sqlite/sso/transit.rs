@@ -83,6 +83,19 @@ impl Transit for Engine {
         Ok(PassRow { hash: *hash, kind, made_by: row.try_get("made_by")?, expires_at: columns::time(&row, "expires_at")? })
     }
 
+    async fn remove_pass(&self, kind: PassKind, hash: &[u8; 32]) -> Result<(), Error> {
+        let hash = *hash;
+        let removed = self.writer.write(async move |tx| {
+            sqlx::query("DELETE FROM admin_passes WHERE hash = ? AND kind = ?")
+                .bind(&hash[..])
+                .bind(kind.as_str())
+                .execute(&mut tx.connection)
+                .await?;
+            Ok(())
+        });
+        removed.await
+    }
+
     async fn exchange_pass(&self, link: &[u8; 32], session: PassRow, now: Timestamp) -> Result<(), Error> {
         let link = *link;
         let exchanged = self.writer.write(async move |tx| {
