@@ -189,6 +189,7 @@ pub async fn assemble(
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         sso: Arc::clone(&sso),
+        audit: Arc::clone(&audit),
         pages,
         reporter: Arc::clone(&reporter),
         settings: settings_now.clone(),

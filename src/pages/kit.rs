@@ -188,6 +188,7 @@ fn environment(assets: &Arc<Assets>, brand: &Brand) -> Environment<'static> {
         texts::find(key).map(|text| texts::fill(text, &values)).ok_or_else(|| unknown("text", key))
     });
     // Addresses are made of a hash and a plain name.
+    environment.add_filter("capfirst", capfirst);
     let style = assets.has("brand.css").then(|| Value::from_safe_string(assets.url("brand.css")));
     let logo = brand.logo.clone().map(Value::from_safe_string);
     let brand = context! {
@@ -195,6 +196,12 @@ fn environment(assets: &Arc<Assets>, brand: &Brand) -> Environment<'static> {
     };
     environment.add_global("brand", brand);
     environment
+}
+
+/// Titles and hints of problems are fragments that begin small; on a page they begin a sentence. The rest stays as it is.
+fn capfirst(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn unknown(what: &str, name: &str) -> Error {

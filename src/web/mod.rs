@@ -1,5 +1,6 @@
 //! The web door: the two integration callbacks, health, and the pages that go with them. Thin: every rule is a service's.
 
+mod admin;
 mod answer;
 mod assets;
 mod entrance;
@@ -18,6 +19,7 @@ use axum::middleware;
 use axum::routing::get;
 use tokio::sync::watch;
 
+use crate::audit;
 use crate::directory;
 use crate::health::reporter::Reporter;
 use crate::mailboxes;
@@ -42,6 +44,8 @@ pub struct Services {
     pub sso: Arc<sign_on::Service>,
     /// Templates and static files.
     pub pages: Arc<crate::pages::Pages>,
+    /// Who did what.
+    pub audit: Arc<audit::Service>,
     /// Status and readiness.
     pub reporter: Arc<Reporter>,
     /// The settings in force.
@@ -60,6 +64,10 @@ struct Door {
     services: Services,
     pages: Arc<Pages>,
     results: Arc<Results>,
+    /// Connect links that administrators just made.
+    links: Arc<admin::Links>,
+    /// When this process began to serve.
+    started: jiff::Timestamp,
 }
 
 /// The whole web door.
@@ -69,11 +77,13 @@ pub fn entrance(services: Services) -> Entrance {
 }
 
 fn router(services: Services) -> Router {
+    let started = services.clock.now();
     let pages = Arc::new(Pages::new(Arc::clone(&services.pages)));
-    let door = Door { services, pages, results: Arc::default() };
+    let door = Door { services, pages, results: Arc::default(), links: Arc::default(), started };
     Router::new()
         .merge(integrations::routes())
         .merge(sso::routes())
+        .merge(admin::routes(&door))
         .merge(not_yet::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -11,7 +11,7 @@ use super::answer::problem_answer;
 use super::front::Visitor;
 use crate::model::Problem;
 
-const PATHS: [&str; 2] = ["/admin/{*rest}", "/widget.js"];
+const PATHS: [&str; 1] = ["/widget.js"];
 
 /// The routes of this file.
 pub fn routes() -> Router<Door> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stdout, reason = "a failed test shows the daemon's last words")]
 
+mod admin;
 mod api;
 mod bad_input;
 mod canary;

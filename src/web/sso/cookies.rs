@@ -19,6 +19,11 @@ pub fn session(headers: &HeaderMap, secure: bool) -> Option<&str> {
     value(headers, SESSION, secure).or_else(|| value(headers, WIDGET, secure))
 }
 
+/// The session alone that a sign-in in the browser's own window gave: the Widget's is good for the Widget alone.
+pub fn main_session(headers: &HeaderMap, secure: bool) -> Option<&str> {
+    value(headers, SESSION, secure)
+}
+
 /// The admin session that a request brings, whatever it is worth.
 pub fn admin(headers: &HeaderMap, secure: bool) -> Option<&str> {
     value(headers, ADMIN, secure)
@@ -49,6 +54,11 @@ pub fn clear_session(response: &mut Response, secure: bool) {
 pub fn set_admin(response: &mut Response, id: &Secret<String>, secure: bool) {
     let flags = flags(secure);
     set(response, &format!("{}{ADMIN}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={ADMIN_AGE}{flags}", prefix(secure), id.expose()));
+}
+
+/// Takes the admin session away.
+pub fn clear_admin(response: &mut Response, secure: bool) {
+    set(response, &format!("{}{ADMIN}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{}", prefix(secure), flags(secure)));
 }
 
 /// Binds a flow to the browser, also for an answer that arrives by a cross-site POST.

@@ -1,8 +1,7 @@
 //! The doors of single sign-on. Thin: parameters in, one call on the service, an answer out.
 
-mod admin;
 mod check;
-mod cookies;
+pub mod cookies;
 mod entries;
 mod login;
 mod logout;
@@ -20,15 +19,17 @@ use crate::sso::{Error, ErrorKind};
 
 pub use check::Checker;
 pub use entries::samples;
+pub use login::depart;
 pub use notice::NoticePage;
+pub use parameters::once;
 
 /// The routes of this room.
 pub fn routes() -> Router<Door> {
-    Router::new().merge(login::routes()).merge(check::routes()).merge(logout::routes()).merge(admin::routes()).merge(entries::routes())
+    Router::new().merge(login::routes()).merge(check::routes()).merge(logout::routes()).merge(entries::routes())
 }
 
 /// Answers with what went wrong.
-fn refuse(door: &Door, visitor: &Visitor, error: &Error) -> Response {
+pub fn refuse(door: &Door, visitor: &Visitor, error: &Error) -> Response {
     let status = status(error.kind);
     let aadsts = error.provider.as_ref().and_then(|provider| provider.codes.first().copied()).unwrap_or_default();
     log::warn!(
@@ -39,7 +40,8 @@ fn refuse(door: &Door, visitor: &Visitor, error: &Error) -> Response {
     problem_answer(door, visitor, status, &error.problem, error.provider.as_deref())
 }
 
-const fn status(kind: ErrorKind) -> StatusCode {
+/// The status of an error's kind.
+pub const fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::BadRequest => StatusCode::BAD_REQUEST,
         ErrorKind::Forbidden => StatusCode::FORBIDDEN,

@@ -1,0 +1,214 @@
+//! Mailboxes: which there are, how they are doing, connecting and removing one.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use minijinja::context;
+use serde::Serialize;
+
+use super::form::{Faults, Form};
+use super::paging::{self, Paging, ROWS};
+use super::picture::{self, Day};
+use super::shell::{Visit, When};
+use crate::mailboxes::{Error, MailboxStatus, STATES, Wanted, Wishes};
+use crate::model::{EmailAddress, GrantState, Hint as _, Problem};
+use crate::web::Door;
+use crate::web::answer::see_other;
+
+const LIST: &str = "/admin/mailboxes";
+const HERE: &str = "mailboxes";
+
+/// The routes of this file.
+pub fn routes() -> Router<Door> {
+    Router::new()
+        .route(LIST, get(list))
+        .route("/admin/mailboxes/connect", get(connect).post(make_link))
+        .route("/admin/mailboxes/link/{name}", get(link))
+        .route("/admin/mailboxes/{address}", get(one))
+        .route("/admin/mailboxes/{address}/remove", get(ask).post(remove))
+}
+
+/// A mailbox, or a directory, as pages show it.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    address: String,
+    path: String,
+    /// Where a link to sign in again is made.
+    connect: String,
+    signed_in_as: String,
+    shared: bool,
+    state: &'static str,
+    tone: &'static str,
+    label: &'static str,
+    problem: Option<Problem>,
+    connected: When,
+    refreshed: Option<When>,
+    access_ends: Option<When>,
+    grant_ends: Option<When>,
+    day: Day,
+}
+
+impl Row {
+    fn new(mailbox: &MailboxStatus, visit: &Visit) -> Self {
+        let now = visit.now();
+        let when = |at| When::new(at, now);
+        let (tone, label) = label(&mailbox.state, mailbox.refreshing);
+        Self {
+            address: mailbox.address.as_str().to_owned(),
+            path: path_of(&mailbox.address),
+            connect: paging::with(
+                "/admin/mailboxes/connect",
+                &[("shared", if mailbox.shared { "1" } else { "" })],
+                "address",
+                mailbox.address.as_str(),
+            ),
+            signed_in_as: mailbox.signed_in_as.clone(),
+            shared: mailbox.shared,
+            state: mailbox.state.as_str(),
+            tone,
+            label,
+            problem: mailbox.state.problem().cloned(),
+            connected: when(mailbox.connected_at),
+            refreshed: mailbox.last_refresh_at.map(when),
+            access_ends: mailbox.access_expires_at.map(when),
+            grant_ends: mailbox.grant_expires_at.map(when),
+            day: picture::day(&mailbox.history, now),
+        }
+    }
+}
+
+/// A state in a word for people, and its tone.
+pub fn label(state: &GrantState, refreshing: bool) -> (&'static str, &'static str) {
+    match state {
+        GrantState::Healthy if refreshing => ("good", "Refreshing"),
+        GrantState::Healthy => ("good", "Healthy"),
+        GrantState::Waiting { .. } => ("warn", "Waiting"),
+        GrantState::NeedsReauth { .. } => ("bad", "Needs a sign-in"),
+    }
+}
+
+fn path_of(address: &EmailAddress) -> String {
+    format!("{LIST}/{}", percent_encoding::utf8_percent_encode(address.as_str(), percent_encoding::NON_ALPHANUMERIC))
+}
+
+async fn list(visit: Visit) -> Response {
+    let (text, state) = (visit.asked("q"), visit.asked("state"));
+    let state = STATES.into_iter().find(|word| *word == state);
+    let mailboxes = &visit.door.services.mailboxes;
+    let skip = (paging::number(&visit.asked("page")) - 1) * ROWS;
+    let mut found = mailboxes.search(Wanted { text: &text, state, skip, limit: ROWS });
+    let paging = Paging::new(LIST, &[("q", &text), ("state", state.unwrap_or_default())], &visit.asked("page"), found.found);
+    if found.items.is_empty() && found.found > 0 {
+        // Somebody removed the rest meanwhile: the last page is shown.
+        let skip = (found.found.div_ceil(ROWS) - 1) * ROWS;
+        found = mailboxes.search(Wanted { text: &text, state, skip, limit: ROWS });
+    }
+    let page = context! {
+        rows => found.items.iter().map(|mailbox| Row::new(mailbox, &visit)).collect::<Vec<_>>(),
+        tabs => tabs(&text, state, found.states),
+        q => text, state, paging,
+        since => When::new(visit.door.started, visit.now()),
+    };
+    visit.page("admin/mailboxes.html", HERE, page)
+}
+
+/// The states to choose from: words, count, address, and whether it is the one that is shown.
+fn tabs(text: &str, shown: Option<&str>, counts: [usize; 3]) -> Vec<(&'static str, usize, String, bool)> {
+    let all = if text.is_empty() { LIST.to_owned() } else { paging::with(LIST, &[], "q", text) };
+    let labels = ["Healthy", "Waiting", "Need a sign-in"];
+    let states = STATES.into_iter().zip(labels).zip(counts);
+    let states =
+        states.map(|((word, label), count)| (label, count, paging::with(LIST, &[("q", text)], "state", word), shown == Some(word)));
+    std::iter::once(("All", counts.iter().sum(), all, shown.is_none())).chain(states).collect()
+}
+
+async fn one(visit: Visit, Path(address): Path<String>) -> Response {
+    match find(&visit, &address) {
+        Ok(mailbox) => {
+            let page = context! { mailbox => Row::new(&mailbox, &visit), since => When::new(visit.door.started, visit.now()) };
+            visit.page("admin/mailbox.html", HERE, page)
+        }
+        Err(error) => refuse(&visit, &error),
+    }
+}
+
+async fn connect(visit: Visit) -> Response {
+    let address = visit.asked("address");
+    let wishes = Wishes { shared: visit.asked("shared") == "1", replace: visit.asked("replace") == "1", address: Some(address) };
+    form(&visit, StatusCode::OK, &wishes, &Faults::default())
+}
+
+async fn make_link(visit: Visit, Extension(sent): Extension<Form>) -> Response {
+    let wishes = Wishes { address: sent.optional("address"), shared: sent.is_ticked("shared"), replace: sent.is_ticked("replace") };
+    match visit.door.services.mailboxes.invite(&wishes, &visit.admin.actor).await {
+        Ok(invitation) => {
+            let name = visit.door.links.keep(&visit.admin.session, invitation, wishes.address.as_deref().unwrap_or_default());
+            see_other(&format!("{LIST}/link/{name}"), None)
+        }
+        Err(Error::BadRequest(problem)) => form(&visit, StatusCode::BAD_REQUEST, &wishes, &Faults::of("address", &problem)),
+        Err(error) => {
+            let problem = Problem::new(error.word(), error.to_string(), error.hint().unwrap_or_default());
+            form(&visit, StatusCode::SERVICE_UNAVAILABLE, &wishes, &Faults::of("", &problem))
+        }
+    }
+}
+
+fn form(visit: &Visit, status: StatusCode, wishes: &Wishes, faults: &Faults) -> Response {
+    visit.page_with(status, "admin/mailbox-connect.html", HERE, context! { wishes, faults })
+}
+
+async fn link(visit: Visit, Path(name): Path<String>) -> Response {
+    match visit.door.links.get(&visit.admin.session, &name) {
+        Some(link) => {
+            let page =
+                context! { url => link.url, subject => link.subject, ends => When::new(link.expires_at, visit.now()), what => "mailbox" };
+            visit.page("admin/link.html", HERE, page)
+        }
+        None => visit.problem(
+            StatusCode::NOT_FOUND,
+            &Problem::new(
+                "link_unknown",
+                "this link is no longer shown",
+                "make another one under Mailboxes: older ones stay good until they end",
+            ),
+        ),
+    }
+}
+
+async fn ask(visit: Visit, Path(address): Path<String>) -> Response {
+    match find(&visit, &address) {
+        Ok(mailbox) => visit.page("admin/mailbox-remove.html", HERE, context! { mailbox => Row::new(&mailbox, &visit) }),
+        Err(error) => refuse(&visit, &error),
+    }
+}
+
+async fn remove(visit: Visit, Path(address): Path<String>) -> Response {
+    let removed = match address.parse::<EmailAddress>() {
+        Ok(address) => visit.door.services.mailboxes.remove(&address, &visit.admin.actor).await,
+        Err(_) => Err(unknown()),
+    };
+    match removed {
+        Ok(()) => visit.done(LIST, "mailbox-removed"),
+        Err(error) => refuse(&visit, &error),
+    }
+}
+
+fn find(visit: &Visit, address: &str) -> Result<MailboxStatus, Error> {
+    let address = address.parse().map_err(|_| unknown())?;
+    visit.door.services.mailboxes.get(&address)
+}
+
+fn unknown() -> Error {
+    Error::BadRequest(Problem::new("mailbox_unknown", "this is no mailbox's address", "choose one under Mailboxes"))
+}
+
+fn refuse(visit: &Visit, error: &Error) -> Response {
+    let status = match error {
+        Error::Unknown(_) => StatusCode::NOT_FOUND,
+        Error::BadRequest(_) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    visit.problem(status, &Problem::new(error.word(), error.to_string(), error.hint().unwrap_or_default()))
+}

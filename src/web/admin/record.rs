@@ -1,0 +1,199 @@
+//! One OpenID client record: what it is, its generated URLs, enabling, upgrading, changing and removing it.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use minijinja::context;
+
+use super::form::{Faults, Form};
+use super::record_form::{Values, faults};
+use super::shell::{Visit, When};
+use super::sign_on::{HERE, LIST};
+use crate::model::ConnectionId;
+use crate::oauth::endpoints::{Endpoints, Version};
+use crate::sso::{CALLBACK_PATH, Error, Record, Wishes};
+use crate::web::Door;
+use crate::web::sso::status;
+
+/// The routes of this file.
+pub fn routes() -> Router<Door> {
+    Router::new()
+        .route("/admin/sso/new", get(new).post(add))
+        .route("/admin/sso/{id}", get(one))
+        .route("/admin/sso/{id}/edit", get(edit).post(change))
+        .route("/admin/sso/{id}/enable", post(enable))
+        .route("/admin/sso/{id}/disable", post(disable))
+        .route("/admin/sso/{id}/upgrade", get(ask_upgrade).post(upgrade))
+        .route("/admin/sso/{id}/remove", get(ask_remove).post(remove))
+}
+
+fn path_of(id: ConnectionId) -> String {
+    format!("{LIST}/{id}")
+}
+
+/// The record that the address names.
+fn find(visit: &Visit, id: &str) -> Result<Arc<Record>, Error> {
+    let unknown = || Error::not_found("client record", "choose one under Single Sign On");
+    visit.door.services.sso.connections().get(id.parse().map_err(|_| unknown())?)
+}
+
+fn refuse(visit: &Visit, error: &Error) -> Response {
+    visit.problem(status(error.kind), &error.problem)
+}
+
+async fn one(visit: Visit, Path(id): Path<String>) -> Response {
+    match find(&visit, &id) {
+        Ok(record) => show(&visit, StatusCode::OK, &record, None),
+        Err(error) => refuse(&visit, &error),
+    }
+}
+
+/// The record's page; `refusal` is why it could not be enabled.
+fn show(visit: &Visit, code: StatusCode, record: &Record, refusal: Option<&Error>) -> Response {
+    let (sso, now) = (&visit.door.services.sso, visit.now());
+    let settings = visit.door.services.settings.borrow().clone();
+    let urls = record.apps().filter_map(|app| Some((app.title(), sso.public_url(&record.login_path(app)).ok()?)));
+    let upgraded = record.endpoints.as_ref().and_then(Endpoints::upgraded);
+    let page = context! {
+        id => record.id().to_string(),
+        values => Values::of_record(record),
+        audience => record.kind().plural(),
+        protocol => match record.version() {
+            Version::V1 => "Azure AD v1",
+            Version::V2 => "Microsoft identity platform (v2)",
+            Version::Other => "OpenID Connect",
+        },
+        issuer => record.issuer(),
+        scope => record.scope(&settings),
+        unsigned_v1 => record.accepts_unsigned(&settings),
+        enabled => record.row.enabled,
+        switched_on => sso.connections().switches().allow(record.kind()),
+        tried => record.row.tried_at.map(|at| When::new(at, now)),
+        secret_ends => record.details.secret_expires_at.map(|at| When::new(at, now)),
+        has_next => record.row.secret_next.is_some(),
+        problem => record.problem(now),
+        redirect_uri => sso.public_url(CALLBACK_PATH).ok(),
+        urls => urls.collect::<Vec<_>>(),
+        upgrade => upgraded.map(|pair| (pair.authorization.to_string(), pair.token.to_string())),
+        refusal => refusal.map(|error| &error.problem),
+        may_confirm => refusal.is_some_and(|error| error.problem.code == "confirm_needed"),
+    };
+    visit.page_with(code, "admin/record.html", HERE, page)
+}
+
+async fn new(visit: Visit) -> Response {
+    let values = Values { audience: visit.asked("audience"), ..Values::default() };
+    form(&visit, StatusCode::OK, None, &values, &Faults::default())
+}
+
+async fn add(visit: Visit, Extension(sent): Extension<Form>) -> Response {
+    let values = Values::of_form(&sent);
+    let wishes = match values.wishes(&sent, true) {
+        Ok(wishes) => wishes,
+        Err(faults) => return form(&visit, StatusCode::BAD_REQUEST, None, &values, &faults),
+    };
+    match visit.door.services.sso.connections().add(&wishes, &visit.admin.actor).await {
+        Ok(record) => visit.done(&path_of(record.id()), "record-added"),
+        Err(error) => form(&visit, status(error.kind), None, &values, &faults(&error)),
+    }
+}
+
+async fn edit(visit: Visit, Path(id): Path<String>) -> Response {
+    match find(&visit, &id) {
+        Ok(record) => form(&visit, StatusCode::OK, Some(&record), &Values::of_record(&record), &Faults::default()),
+        Err(error) => refuse(&visit, &error),
+    }
+}
+
+async fn change(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {
+    let record = match find(&visit, &id) {
+        Ok(record) => record,
+        Err(error) => return refuse(&visit, &error),
+    };
+    let values = Values { audience: record.kind().plural().to_owned(), ..Values::of_form(&sent) };
+    let wishes = match values.wishes(&sent, false) {
+        Ok(wishes) => wishes,
+        Err(faults) => return form(&visit, StatusCode::BAD_REQUEST, Some(&record), &values, &faults),
+    };
+    match visit.door.services.sso.change(record.id(), &wishes, &visit.admin.actor).await {
+        Ok(record) => visit.done(&path_of(record.id()), "record-changed"),
+        Err(error) => form(&visit, status(error.kind), Some(&record), &values, &faults(&error)),
+    }
+}
+
+fn form(visit: &Visit, code: StatusCode, record: Option<&Record>, values: &Values, faults: &Faults) -> Response {
+    let page = context! {
+        id => record.map(|record| record.id().to_string()),
+        name => record.map(|record| &record.details.name),
+        has_next => record.is_some_and(|record| record.row.secret_next.is_some()),
+        is_v1 => record.is_some_and(|record| record.version() == Version::V1),
+        redirect_uri => visit.door.services.sso.public_url(CALLBACK_PATH).ok(),
+        values, faults,
+    };
+    visit.page_with(code, "admin/record-form.html", HERE, page)
+}
+
+async fn enable(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {
+    set(&visit, &id, true, sent.get("confirm") == "1").await
+}
+
+async fn disable(visit: Visit, Path(id): Path<String>) -> Response {
+    set(&visit, &id, false, false).await
+}
+
+async fn set(visit: &Visit, id: &str, enabled: bool, confirm: bool) -> Response {
+    let record = match find(visit, id) {
+        Ok(record) => record,
+        Err(error) => return refuse(visit, &error),
+    };
+    let wishes = Wishes { enabled: Some(enabled), confirm, ..Wishes::default() };
+    match visit.door.services.sso.change(record.id(), &wishes, &visit.admin.actor).await {
+        Ok(record) => visit.done(&path_of(record.id()), if enabled { "record-enabled" } else { "record-disabled" }),
+        Err(error) => show(visit, status(error.kind), &record, Some(&error)),
+    }
+}
+
+async fn ask_upgrade(visit: Visit, Path(id): Path<String>) -> Response {
+    ask(&visit, &id, "admin/record-upgrade.html")
+}
+
+async fn upgrade(visit: Visit, Path(id): Path<String>) -> Response {
+    let upgraded = async { visit.door.services.sso.upgrade(find(&visit, &id)?.id(), &visit.admin.actor).await };
+    match upgraded.await {
+        Ok(record) => visit.done(&path_of(record.id()), "record-upgraded"),
+        Err(error) => refuse(&visit, &error),
+    }
+}
+
+async fn ask_remove(visit: Visit, Path(id): Path<String>) -> Response {
+    ask(&visit, &id, "admin/record-remove.html")
+}
+
+async fn remove(visit: Visit, Path(id): Path<String>) -> Response {
+    let removed = async { visit.door.services.sso.remove(find(&visit, &id)?.id(), &visit.admin.actor).await };
+    match removed.await {
+        Ok(()) => visit.done(LIST, "record-removed"),
+        Err(error) => refuse(&visit, &error),
+    }
+}
+
+/// A page that asks before something is done that cannot simply be undone.
+fn ask(visit: &Visit, id: &str, template: &str) -> Response {
+    let record = match find(visit, id) {
+        Ok(record) => record,
+        Err(error) => return refuse(visit, &error),
+    };
+    let upgraded = record.endpoints.as_ref().and_then(Endpoints::upgraded);
+    let page = context! {
+        id => record.id().to_string(),
+        values => Values::of_record(&record),
+        audience => record.kind().plural(),
+        enabled => record.row.enabled,
+        upgrade => upgraded.map(|pair| (pair.authorization.to_string(), pair.token.to_string())),
+    };
+    visit.page(template, HERE, page)
+}
