@@ -1,7 +1,8 @@
 //! HTTPS on the daemon's own door, without a web server in front.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,11 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::{CertificateDer, ServerName};
+use serde_json::json;
 
 use crate::harness::{Site, Target, World, send, wait_until};
+use crate::sso::host::free_port;
+use crate::sso::servers::{Sample, Server};
 
 /// A certificate for `localhost` with its key.
 struct Pair(CertifiedKey<rcgen::KeyPair>);
@@ -32,12 +36,18 @@ impl Pair {
 
     /// Whether the daemon shows this certificate now, and answers over it.
     fn is_served(&self, site: &Site) -> bool {
-        let Ok(stream) = TcpStream::connect(site.http()) else { return false };
+        self.get(site.http(), "/healthz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+    }
+
+    /// The whole answer of a server that shows this certificate; nothing if it shows another one or speaks no TLS.
+    fn get(&self, server: SocketAddr, path: &str) -> Option<String> {
+        let stream = TcpStream::connect(server).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut stream = StreamOwned::new(self.client(), stream);
-        let asked = std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).ok()?;
         let mut answer = Vec::new();
-        asked.is_ok() && std::io::Read::read_to_end(&mut stream, &mut answer).is_ok() && answer.starts_with(b"HTTP/1.1 200 ")
+        stream.read_to_end(&mut answer).ok()?;
+        String::from_utf8(answer).ok()
     }
 
     fn client(&self) -> ClientConnection {
@@ -115,4 +125,31 @@ fn https_is_turned_off_and_on_while_it_runs() {
     wait_until("plain HTTP is served", || speaks_plainly(&world.daemon.site));
     serve_by(&mut world.daemon.site, "first");
     wait_until("HTTPS is served again", || pair.is_served(&world.daemon.site));
+}
+
+#[test]
+fn the_samples_for_web_servers_serve_https_in_front_of_the_daemon() {
+    let pair = Pair::new();
+    for start in [Server::nginx_sample, Server::httpd_sample] {
+        let (http, https) = (free_port(), free_port());
+        let world = World::start_with(|site| {
+            pair.place(site, "web");
+            site.set("public_url", &format!("\"https://localhost:{https}\""));
+            site.write_pair(CLIENT_ID, SECRET);
+        });
+        let door = world.daemon.site.http().to_string();
+        let certificate = certificate(&world.daemon.site, "web");
+        let _server = start(&Sample { http, https, door: &door, certificate: &certificate });
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, https));
+        assert!(pair.get(server, "/healthz").unwrap().starts_with("HTTP/1.1 200 "));
+
+        let link = world.daemon.mailbox_link(&json!({}));
+        let answer = pair.get(server, link.strip_prefix(&format!("https://localhost:{https}")).unwrap()).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+        let cookie = answer.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie: __host-onedesk-flow=")).unwrap();
+        assert!(cookie.contains("Secure"), "{cookie}");
+
+        let plain = send(&Target::Tcp((Ipv4Addr::LOCALHOST, http).into()), "GET", "/any", &[], b"").unwrap();
+        assert!([301, 308].contains(&plain.status) && plain.header("location").unwrap().starts_with("https://"), "{plain:?}");
+    }
 }

@@ -14,6 +14,37 @@ pub type Start = fn(u16, &str, &str) -> Server;
 /// Both servers.
 pub const SERVERS: [(&str, Start); 2] = [("nginx", Server::nginx), ("httpd", Server::httpd)];
 
+/// The packaged sample of a site in front of the daemon, with other ports, addresses and files in it.
+pub struct Sample<'a> {
+    /// The port for plain HTTP.
+    pub http: u16,
+    /// The port for HTTPS.
+    pub https: u16,
+    /// Where the daemon listens.
+    pub door: &'a str,
+    /// The certificate's file; the key is beside it, as `.key`.
+    pub certificate: &'a Path,
+}
+
+impl Sample<'_> {
+    /// The sample's text, with `changes` on top.
+    fn text(&self, file: &str, changes: &[(&str, String)]) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/samples").join(file);
+        let mut text = fs::read_to_string(path).unwrap();
+        let key = self.certificate.with_extension("key");
+        let common = [
+            ("127.0.0.1:8380", self.door.to_owned()),
+            ("/etc/pki/tls/certs/helpdesk.example.com.crt", self.certificate.display().to_string()),
+            ("/etc/pki/tls/private/helpdesk.example.com.key", key.display().to_string()),
+        ];
+        for (from, to) in common.iter().chain(changes) {
+            assert!(text.contains(from), "{file} has no {from}");
+            text = text.replace(from, to);
+        }
+        text
+    }
+}
+
 /// A running nginx or httpd.
 pub struct Server {
     _folder: TempDir,
@@ -44,7 +75,63 @@ impl Server {
         Self::run(command, folder, port)
     }
 
-    /// httpd likewise, with `onedeskctl gate` from this build.
+    /// nginx with the sample site. The server's own check of it must be silent.
+    pub fn nginx_sample(sample: &Sample<'_>) -> Self {
+        let program = installed("nginx", &["/usr/sbin/nginx"]);
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        let site = sample.text(
+            "nginx-onedesk.conf",
+            &[
+                ("listen 80;", format!("listen 127.0.0.1:{};", sample.http)),
+                ("listen [::]:80;", String::new()),
+                ("listen 443 ssl;", format!("listen 127.0.0.1:{} ssl;", sample.https)),
+                ("listen [::]:443 ssl;", String::new()),
+            ],
+        );
+        fs::write(folder.path().join("site.conf"), site).unwrap();
+        let temporary: String =
+            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter().map(|kind| format!("{kind}_temp_path {at}/{kind};\n")).collect();
+        let text = format!(
+            "daemon off;\nmaster_process off;\nworker_processes 1;\npid {at}/pid;\nerror_log {at}/errors;\n\
+             events {{}}\nhttp {{\naccess_log off;\n{temporary}include {at}/site.conf;\n}}\n"
+        );
+        let settings = folder.path().join("nginx.conf");
+        fs::write(&settings, text).unwrap();
+        let errors = folder.path().join("errors");
+        is_content_with(Command::new(program).arg("-c").arg(&settings).arg("-e").arg(&errors).args(["-t", "-q"]), "");
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&settings).arg("-e").arg(&errors);
+        Self::run(command, folder, sample.https)
+    }
+
+    /// httpd likewise.
+    pub fn httpd_sample(sample: &Sample<'_>) -> Self {
+        let program = installed("Apache", &["/usr/sbin/httpd", "/usr/sbin/apache2"]);
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        let (http, https) = (sample.http, sample.https);
+        let hosts =
+            [("<VirtualHost *:80>", format!("<VirtualHost *:{http}>")), ("<VirtualHost *:443>", format!("<VirtualHost *:{https}>"))];
+        let site = sample.text("httpd-onedesk.conf", &hosts);
+        let modules: String =
+            ["mpm_event", "authz_core", "alias", "ssl", "socache_shmcb", "proxy", "proxy_http", "headers", "setenvif", "unixd"]
+                .iter()
+                .filter_map(|name| Some(format!("LoadModule {name}_module {}\n", module(name)?)))
+                .collect();
+        let text = format!(
+            "ServerRoot {at}\nServerName localhost\nListen 127.0.0.1:{http}\nListen 127.0.0.1:{https}\nPidFile {at}/pid\n\
+             ErrorLog {at}/errors\nDefaultRuntimeDir {at}\nMutex file:{at}\n{modules}User nobody\nGroup nogroup\n{site}"
+        );
+        let settings = folder.path().join("httpd.conf");
+        fs::write(&settings, text).unwrap();
+        let mut command = Command::new(program);
+        command.args(["-DFOREGROUND", "-f"]).arg(&settings);
+        is_content_with(Command::new(program).arg("-f").arg(&settings).arg("-t"), "Syntax OK\n");
+        Self::run(command, folder, https)
+    }
+
+    /// httpd at `port`, with `onedeskctl gate` from this build.
     pub fn httpd(port: u16, door: &str, app: &str) -> Self {
         let program = installed("Apache", &["/usr/sbin/httpd", "/usr/sbin/apache2"]);
         let folder = tempfile::tempdir().unwrap();
@@ -96,6 +183,13 @@ impl Drop for Server {
         let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
     }
+}
+
+/// Runs a server's own check of its settings, which must say this and nothing else.
+fn is_content_with(check: &mut Command, says: &str) {
+    let said = check.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.status.success() && text == says, "{check:?}: {text}");
 }
 
 fn installed(name: &str, paths: &[&'static str]) -> &'static str {
