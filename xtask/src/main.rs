@@ -11,6 +11,7 @@ mod lanes;
 mod lint;
 mod machine;
 mod package;
+mod programs;
 mod test;
 
 use std::path::PathBuf;

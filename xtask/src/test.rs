@@ -8,7 +8,7 @@ use clap::Args;
 use crate::command::{command, quiet, shown};
 use crate::lanes::Lanes;
 use crate::package::binaries;
-use crate::{boot, lint, machine, workspace};
+use crate::{boot, demo, lint, machine, programs, workspace};
 
 /// What `cargo xtask test` takes.
 #[derive(Args)]
@@ -50,7 +50,10 @@ pub fn run(options: &Options) -> Result<()> {
     lanes.run("clippy", || cargo(&root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]));
     lanes.run("the independent OpenID provider", || npm(&root.join("tests/oidc-provider")));
     lanes.run("unit and integration tests", || cargo(&root, &["test", "--workspace", "--locked"]));
-    lanes.run("the demo walks by itself", || cargo(&root, &["xtask", "demo", "--check"]));
+    lanes.run("the demo walks by itself", || {
+        programs::of_the_tests(&root)?;
+        demo::run(&demo::Options { check: true, built: true })
+    });
     lanes.run("checks of what is packaged", || lint::run(&root));
 
     let mut built = None;

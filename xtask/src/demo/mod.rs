@@ -21,6 +21,9 @@ pub struct Options {
     /// Walk the whole journey without a person, a line for each step
     #[arg(long)]
     pub check: bool,
+    /// Use the programs that the tests have built
+    #[arg(long, hide = true)]
+    pub built: bool,
 }
 
 /// Runs the demo until Ctrl-C, or the whole journey and no longer.
@@ -29,8 +32,11 @@ pub struct Options {
 /// The first thing that is not as it should be, in a sentence.
 pub fn run(options: &Options) -> Result<()> {
     machine::ensure(&[machine::BUILD])?;
-    println!("building (the first time takes some minutes)");
-    shown(command("cargo", ["build", "--locked", "--package", "onedesk", "--bins", "--package", "entra-sim"]).current_dir(workspace()?))?;
+    if !options.built {
+        println!("building (the first time takes some minutes)");
+        let selection = ["build", "--locked", "--package", "onedesk", "--bins", "--package", "entra-sim"];
+        shown(command("cargo", selection).current_dir(workspace()?))?;
+    }
     // A runtime for signals alone: on Ctrl-C everything is stopped in order and the directory removed.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(play(options.check));
