@@ -170,7 +170,8 @@ pub async fn assemble(
         .await?,
     );
     let pages = Arc::new(Pages::load(&settings.pages, web::samples()));
-    tasks.spawn("pages", Arc::clone(&pages).keep_fresh());
+    let (fresh, stop) = (Arc::clone(&pages).keep_fresh(), tasks.token());
+    tasks.spawn("pages", async move { stop.run_until_cancelled(fresh).await.unwrap_or_default() });
     let reporter = Arc::new(Reporter::new(reporter::Parts {
         keeper: keeper.clone(),
         mailboxes: Arc::clone(&mailboxes),

@@ -46,6 +46,13 @@ fn a_terminate_finishes_what_is_in_hand_and_ends_well() {
 }
 
 #[test]
+fn an_end_with_nothing_in_hand_waits_for_no_task() {
+    let mut world = World::start();
+    assert!(world.daemon.stop().success());
+    assert!(!world.daemon.log().contains("not all tasks ended"), "{}", world.daemon.log());
+}
+
+#[test]
 fn a_provider_that_hangs_does_not_hold_the_end_up() {
     let mut world = World::start();
     world.daemon.wait_for_status("verified", |status| status["credentials"]["verified"] == "yes");
