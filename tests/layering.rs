@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sso", &["model", "settings", "system", "crypto", "store", "oauth", "audit", "flows"]),
     ("mailboxes", &["model", "system", "store", "oauth", "audit", "grants", "flows"]),
     ("directory", &["model", "store", "oauth", "audit", "grants", "flows"]),
-    ("health", &["model", "settings", "system", "credentials", "store", "oauth", "sso", "mailboxes", "directory"]),
+    ("health", &["model", "settings", "system", "credentials", "store", "oauth", "audit", "sso", "mailboxes", "directory"]),
     // doors
     ("web", &["model", "settings", "system", "crypto", "pages", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
     ("local_api", &["model", "settings", "system", "store", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),

@@ -5,16 +5,17 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::args::Global;
 use super::client::Client;
 use super::failure::Failure;
 use super::output::{self, Output, Tone};
-use crate::health::checks::{Checks, Look, Machine, Trouble, Verdict, Who, side_by_side};
+use crate::health::checks::{Checks, Look, Machine, Network, Trouble, Verdict, Who, side_by_side};
 use crate::health::status::{Check, CheckOutcome, Group};
-use crate::settings::DEFAULT_FILE;
+use crate::model::Clock;
+use crate::settings::{DEFAULT_FILE, Settings};
 
 /// Checks; 0 where nothing failed (warnings are no failure), 1 where something did, 69 where the daemon cannot be reached.
 pub fn run(global: &Global, offline: bool, output: Output) -> Result<(), Failure> {
@@ -30,7 +31,13 @@ async fn check(global: &Global, offline: bool, output: Output) -> Result<(), Fai
     let daemon = Mutex::new(None);
     let mut looks = machine.looks();
     looks.push(Look::new("the daemon", async {
-        let (checks, failure) = ask(&client, offline).await;
+        let (mut checks, failure) = ask(&client, offline).await;
+        if let (Some(failure), Some(settings)) = (&failure, machine.settings())
+            && failure.exit == 69
+            && !offline
+        {
+            checks.extend(from_here(settings).await);
+        }
         *daemon.lock().unwrap_or_else(PoisonError::into_inner) = failure;
         checks
     }));
@@ -73,6 +80,14 @@ async fn ask(client: &Client, offline: bool) -> (Vec<Check>, Option<Failure>) {
             let trouble = Trouble::new(title, Who::Root, failure.hint.clone().unwrap_or_default());
             (vec![Verdict::Fail(trouble).on(Group::Service, "api_socket")], Some(failure))
         }
+    }
+}
+
+/// The network as this process sees it: better than nothing while the daemon does not run.
+async fn from_here(settings: &Settings) -> Vec<Check> {
+    match Network::new(Arc::new(settings.clone()), Clock::system()) {
+        Ok(network) => side_by_side(network.looks(), |_, _, _| {}).await,
+        Err(check) => vec![check],
     }
 }
 

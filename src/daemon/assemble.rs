@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::jobs::Jobs;
 use super::lifecycle::Lifecycle;
 use super::reload::Reload;
-use crate::credentials::keeper::Keeper;
+use crate::credentials::keeper::{Keeper, Probe};
 use crate::credentials::source::{self, Origin};
 use crate::crypto::{KeySource, Keyring};
 use crate::flows::Flows;
@@ -114,10 +114,10 @@ pub async fn assemble(
     let (notes_sender, notes_now) = watch::channel(notes);
     let settings = settings_now.borrow().clone();
     let microsoft = Arc::new(Microsoft::new(settings_now.clone(), http_now.clone(), clock.clone()));
-    let probe =
+    let probe: Arc<dyn Probe> =
         Arc::new(CredentialProbe { microsoft: Arc::clone(&microsoft), settings: settings_now.clone(), grants: Arc::clone(&store.grants) });
     let observations = source::observe(settings_now.clone(), |settings| Origin::from_settings(settings.credentials_file.as_deref()), tasks);
-    let keeper = Keeper::spawn(observations, probe, clock.clone(), tasks, metrics.clone());
+    let keeper = Keeper::spawn(observations, Arc::clone(&probe), clock.clone(), tasks, metrics.clone());
 
     let audit = Arc::new(audit::Service::new(Arc::clone(&store.audit), clock.clone()));
     let sso = sso::Service::load(sso::Parts {
@@ -185,7 +185,17 @@ pub async fn assemble(
         metrics: metrics.clone(),
     }));
 
-    let examiner = Arc::new(Examiner::new(checks::Parts { reporter: Arc::clone(&reporter), settings: settings_now.clone() }));
+    let examiner = Arc::new(Examiner::new(checks::Parts {
+        reporter: Arc::clone(&reporter),
+        settings: settings_now.clone(),
+        keeper: keeper.clone(),
+        probe,
+        grants: Arc::clone(&store.grants),
+        mailboxes: Arc::clone(&mailboxes),
+        sso: Arc::clone(&sso),
+        clock: clock.clone(),
+    }));
+
     let services = web::Services {
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),

@@ -15,6 +15,26 @@ const MAIL: [&str; 2] = ["IMAP.AccessAsUser.All", "SMTP.Send"];
 const PROFILE: [&str; 1] = ["User.Read"];
 const DIRECTORY: [&str; 5] = ["User.Read", "User.ReadBasic.All", "People.Read", "Group.Read.All", "Directory.Read.All"];
 
+/// The eleven delegated permissions of the registration.
+pub const ALL: [&str; 11] = [
+    "openid",
+    "profile",
+    "email",
+    "offline_access",
+    "IMAP.AccessAsUser.All",
+    "SMTP.Send",
+    "User.Read",
+    "User.ReadBasic.All",
+    "People.Read",
+    "Group.Read.All",
+    "Directory.Read.All",
+];
+
+/// What a grant needs of the resource that it is mainly for, by the scopes that were asked for.
+pub fn wanted(given: &str) -> &'static [&'static str] {
+    if is_mailbox(given) { &MAIL } else { &DIRECTORY }
+}
+
 /// For the authorization request of a mailbox: mail and Graph's `User.Read` are consented to in one go.
 pub fn authorize_mailbox(microsoft: &Microsoft) -> String {
     join(&[(&microsoft.outlook, &MAIL), (&microsoft.graph, &PROFILE)])

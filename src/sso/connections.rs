@@ -325,7 +325,7 @@ impl Connections {
     }
 
     /// Whether Entra accepts the secret, by client credentials like `AZUREAD_CIS`. Other providers need not know that grant.
-    async fn probe(&self, record: &Record) -> Option<Problem> {
+    pub(super) async fn probe(&self, record: &Record) -> Option<Problem> {
         let endpoints = record.endpoints.as_ref().filter(|endpoints| endpoints.version.is_entra())?;
         let endpoints = endpoints.upgraded().unwrap_or_else(|| endpoints.clone());
         let endpoints = if record.is_multi_tenant() { endpoints.for_tenant(&record.tenants().first()?.to_string())? } else { endpoints };

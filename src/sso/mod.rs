@@ -35,7 +35,7 @@ use crate::audit::{self, Actor};
 use crate::crypto::{Keyring, Sealed};
 use crate::flows::Browser;
 use crate::model::person::Kind;
-use crate::model::{Clock, ConnectionId, PersonId, Secret};
+use crate::model::{Clock, ConnectionId, PersonId, Problem, Secret};
 use crate::settings::Settings;
 use crate::store;
 use crate::store::sso::Sso;
@@ -173,6 +173,15 @@ impl Service {
     pub async fn upgrade(&self, id: ConnectionId, actor: &Actor) -> Result<Arc<Record>, Error> {
         let changed = self.connections.upgrade(id, actor).await?;
         Ok(self.after(changed))
+    }
+
+    /// What stands in the way of signing in by `record` now: its provider is asked for metadata, keys and, at Entra, about the secret.
+    /// Nothing is changed.
+    pub async fn condition(&self, record: &Record) -> Option<Problem> {
+        match self.wire.examine(record).await.problem {
+            Some(problem) => Some(problem),
+            None => self.connections.probe(record).await,
+        }
     }
 
     fn after(&self, changed: connections::Changed) -> Arc<Record> {

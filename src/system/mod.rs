@@ -5,6 +5,7 @@ pub mod admission;
 #[cfg(test)]
 mod child;
 pub mod deadlines;
+pub mod dial;
 pub mod fd;
 pub mod files;
 pub mod http;

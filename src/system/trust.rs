@@ -171,7 +171,7 @@ fn explained(fault: CertificateError, topmost: &CertificateDer<'_>) -> Distrust 
 }
 
 /// The issuer's common name, else its organisation (RFC 5280 section 4.1.2.4).
-fn issuer_of(certificate: &CertificateDer<'_>) -> String {
+pub(super) fn issuer_of(certificate: &CertificateDer<'_>) -> String {
     const COMMON_NAME: &[u8] = &[0x06, 3, 0x55, 4, 3];
     const ORGANIZATION: &[u8] = &[0x06, 3, 0x55, 4, 10];
     webpki::EndEntityCert::try_from(certificate)

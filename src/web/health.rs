@@ -2,17 +2,27 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::{Door, Services};
 use crate::system::metrics;
 
-/// The process is alive and its runtime turns.
-pub async fn healthz() -> Response {
-    Json(json!({"status": "alive"})).into_response()
+/// The process is alive and its runtime turns. With `?echo` also how the request looked when it arrived: `onedeskctl check` compares
+/// that with what browsers ask for.
+pub async fn healthz(uri: Uri, headers: HeaderMap) -> Response {
+    if uri.query() != Some("echo") {
+        return Json(json!({"status": "alive"})).into_response();
+    }
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let echo = json!({
+        "host": header("host"),
+        "proto": header("x-forwarded-proto"),
+        "forwarded_for": headers.contains_key("x-forwarded-for"),
+    });
+    Json(json!({"status": "alive", "echo": echo})).into_response()
 }
 
 /// Ready to serve: the store works and there is somebody to serve for.

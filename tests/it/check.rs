@@ -2,6 +2,8 @@
 //! `matchpathcon`) are stand-ins on the PATH that answer as the real ones do: a build host has no units of ours.
 
 mod machine;
+mod network;
+mod servers;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

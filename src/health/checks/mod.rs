@@ -11,7 +11,11 @@ mod commands;
 mod examiner;
 mod files;
 mod firewall;
+mod inside;
 mod machine;
+mod mail;
+mod network;
+pub mod public;
 mod service;
 mod space;
 mod verdict;
@@ -28,6 +32,7 @@ use utoipa::ToSchema;
 use super::status::{Check, CheckOutcome};
 pub use examiner::{Examiner, Parts};
 pub use machine::Machine;
+pub use network::Network;
 pub use verdict::{Trouble, Verdict, Who};
 
 /// The answer of `GET /v1/checks`.

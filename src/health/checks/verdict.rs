@@ -2,18 +2,25 @@
 
 use crate::health::status::{Check, CheckOutcome, Group};
 use crate::model::Problem;
+use crate::oauth::aadsts;
 
 /// Who can do something about a trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// Root on this machine.
     Root,
+    /// Who runs the network, its name servers, firewalls and proxies.
+    Network,
     /// Who owns the app registration.
     Owner,
     /// An administrator of the Microsoft 365 tenant.
     Tenant,
     /// The person whose mailbox or sign-in it is.
     Person,
+    /// Microsoft: it passes.
+    Microsoft,
+    /// The makers of this product.
+    Makers,
 }
 
 impl Who {
@@ -21,9 +28,24 @@ impl Who {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Root => "root on this machine",
+            Self::Network => "whoever runs the network, its name servers, firewall and proxy",
             Self::Owner => "whoever owns the app registration at Microsoft",
             Self::Tenant => "an administrator of the Microsoft 365 tenant",
             Self::Person => "the person who signs in",
+            Self::Microsoft => "nobody here; it usually passes by itself",
+            Self::Makers => "the makers of OneDesk",
+        }
+    }
+}
+
+impl From<aadsts::Who> for Who {
+    fn from(who: aadsts::Who) -> Self {
+        match who {
+            aadsts::Who::User => Self::Person,
+            aadsts::Who::Admin => Self::Tenant,
+            aadsts::Who::Owner => Self::Owner,
+            aadsts::Who::Developer => Self::Makers,
+            aadsts::Who::Microsoft | aadsts::Who::Nobody => Self::Microsoft,
         }
     }
 }
