@@ -181,6 +181,15 @@ pub async fn people_are_found_by_a_part_of_name_or_address_page_by_page(store: S
     assert_eq!((first.items.len(), second.items.len(), second.next), (3, 2, None));
     assert_eq!(store.sso.people.people("p3@", None, 3).await.unwrap().items.len(), 1);
     assert_eq!(store.sso.people.people("ann", None, 10).await.unwrap().items.len(), 5);
+    assert_eq!(store.sso.people.people("3@", None, 3).await.unwrap().items.len(), 1);
+    for text in ["\"", "\"\"\"", "zzz", "p3%", "p_@", "' OR 1", "\0\0\0", "a OR b", "NEAR(", "*"] {
+        assert_eq!(store.sso.people.people(text, None, 3).await.unwrap().items.len(), 0, "{text:?}");
+    }
+    let gone = first.next.unwrap();
+    store.sso.people.remove_person(gone, line("x")).await.unwrap();
+    let second = store.sso.people.people("example", Some(gone), 3).await.unwrap();
+    assert_eq!(second.items.len(), 2, "a page goes on where somebody was removed");
+    assert_eq!(store.sso.people.people("example", None, 10).await.unwrap().items.len(), 4);
 }
 
 pub async fn a_conflict_waits_once_and_is_decided_once(store: Store) {

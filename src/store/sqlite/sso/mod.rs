@@ -3,5 +3,6 @@
 mod desk;
 mod people;
 mod records;
+mod search;
 mod sessions;
 mod transit;

@@ -1,11 +1,13 @@
 //! People and the conflict desk on SQLite.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::super::{Engine, audit, columns};
-use super::{desk, sessions};
+use super::{desk, search, sessions};
 use crate::model::person::{CreatedBy, Identity, Person};
 use crate::model::{ConflictId, PersonId};
 use crate::store::Error;
@@ -96,23 +98,22 @@ impl People for Engine {
 
     async fn people(&self, query: &str, after: Option<PersonId>, limit: u32) -> Result<Page<Known, PersonId>, Error> {
         let limit = limit.clamp(1, LONGEST_PAGE);
-        let rows = sqlx::query(
-            "SELECT * FROM people WHERE id > ? AND (? = '' OR instr(email_key, ?) > 0 OR instr(lower(name), ?) > 0) ORDER BY id LIMIT ?",
-        )
-        .bind(after.map_or_else(String::new, |id| id.to_string()))
-        .bind(query)
-        .bind(query)
-        .bind(query)
-        .bind(limit + 1)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows = if query.is_empty() {
+            let after = after.map_or_else(String::new, |id| id.to_string());
+            let all = sqlx::query("SELECT * FROM people WHERE id > ? ORDER BY id LIMIT ?");
+            all.bind(after).bind(limit + 1).fetch_all(&self.readers).await?
+        } else {
+            search::rows(&self.readers, query, after, limit + 1).await?
+        };
         let more = rows.len() > limit as usize;
-        let mut items = Vec::new();
-        for row in rows.iter().take(limit as usize) {
-            let person = person(row)?;
-            let identities = self.identities(person.id).await?;
-            items.push(Known { person, identities });
+        let people = rows.iter().take(limit as usize).map(person).collect::<Result<Vec<_>, _>>()?;
+        let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
+        let mut identities: HashMap<String, Vec<Identity>> = HashMap::new();
+        for (person, issuer, subject) in search::identities(&self.readers, &ids).await? {
+            identities.entry(person).or_default().push(Identity { issuer, subject, account: None });
         }
+        let known = |person: Person| Known { identities: identities.remove(&person.id.to_string()).unwrap_or_default(), person };
+        let items: Vec<Known> = people.into_iter().map(known).collect();
         let next = items.last().map(|known| known.person.id).filter(|_| more);
         Ok(Page { items, next })
     }
