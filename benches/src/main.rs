@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
-use figures::{kills, memory, start, suspend, swaps, token_reads};
+use figures::{kills, memory, pages, start, suspend, swaps, token_reads};
 use programs::Scene;
 use report::Figure;
 use scale::Scale;
@@ -40,7 +40,7 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only these figures, by number; the table goes to the terminal only
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=6))]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=7))]
     only: Vec<u8>,
     /// The daemon reads the credentials file itself, as it does without root
     #[arg(long)]
@@ -118,6 +118,10 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     }
     if wanted(6) {
         note(6, kills::measure(&scene, &scale).await?);
+    }
+    if wanted(7) {
+        let many = figures::connected(&scene, "pages", scale.many).await?;
+        note(7, pages::measure(&many, &scale).await?);
     }
     ensure!(!measured.is_empty(), "nothing was measured");
     measured.sort_by_key(|(number, _)| *number);

@@ -27,6 +27,8 @@ pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const CLIENT_ID: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 /// Two secrets of the application, as long as each other.
 pub const SECRETS: [&str; 2] = ["Sim~Secret.Value_One-8Q~aaaaaaaaaaaaaaaaaaaa", "Sim~Secret.Value_Two-8Q~bbbbbbbbbbbbbbbbbbbb"];
+/// What the packages of pages bring.
+const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/pages");
 /// A program that does not begin or end in this time never will.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -166,6 +168,10 @@ graph = "{authority}"
 tenant = "{TENANT}"
 [local_api]
 socket = "{shown}/api.sock"
+[pages]
+webapps = "{PAGES}/webapps"
+customerapps = "{PAGES}/customerapps"
+overrides = "{shown}/templates"
 "#,
             authority = simulator.authority,
         );

@@ -15,6 +15,8 @@ pub struct Scale {
     pub mailboxes: usize,
     /// Mailboxes that are due at once after a suspend.
     pub many: usize,
+    /// People in the database of the administration pages.
+    pub people: usize,
     /// Alternations between the local API and the bare answer.
     pub rounds: usize,
     /// How long each of them lasts.
@@ -32,6 +34,7 @@ impl Scale {
             starts: 20,
             mailboxes: 1_000,
             many: 10_000,
+            people: 100_000,
             rounds: 15,
             round: Duration::from_millis(600),
             rotations: 500,
@@ -46,6 +49,7 @@ impl Scale {
             starts: 5,
             mailboxes: 100,
             many: 500,
+            people: 2_000,
             rounds: 5,
             round: Duration::from_millis(300),
             rotations: 50,

@@ -2,6 +2,7 @@
 
 pub mod kills;
 pub mod memory;
+pub mod pages;
 pub mod start;
 pub mod suspend;
 pub mod swaps;
