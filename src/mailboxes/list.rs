@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, PoisonError};
 
+use jiff::Timestamp;
+
 use super::{MailboxStatus, Mark, Service};
+use crate::model::EmailAddress;
 use crate::store::connections::MailboxRow;
 
 /// What is looked for.
@@ -61,11 +64,20 @@ impl Service {
         listing
     }
 
+    /// When the sign-ins end that are not used until then, the next one first.
+    pub fn ends(&self) -> Vec<(Timestamp, EmailAddress)> {
+        let rows: Vec<Arc<MailboxRow>> = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let ends = rows.iter().filter_map(|row| Some((self.parts.grants.view(row.grant).grant_expires_at?, row.address.clone())));
+        let mut ends: Vec<_> = ends.collect();
+        ends.sort_by_key(|(at, _)| *at);
+        ends
+    }
+
     /// One mailbox.
     ///
     /// # Errors
     /// [`super::Error::Unknown`].
-    pub fn get(&self, address: &crate::model::EmailAddress) -> Result<MailboxStatus, super::Error> {
+    pub fn get(&self, address: &EmailAddress) -> Result<MailboxStatus, super::Error> {
         self.find(address).map(|row| self.status(&row))
     }
 }

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::groups::Given;
 use super::newcomer::{Decision, Newcomer};
 use super::record::Record;
+use crate::model::ConnectionId;
 use crate::model::person::App;
 use crate::oauth::claims::Claims;
 use crate::store::sso::people::Admission;
@@ -12,7 +13,9 @@ use crate::store::sso::people::Admission;
 /// What a trial of a record showed. Nothing was changed but that it was tried.
 #[derive(Debug)]
 pub struct Trial {
-    /// The record's name.
+    /// The record.
+    pub connection: ConnectionId,
+    /// Its name.
     pub name: String,
     /// The ID token's claims, as they came.
     pub claims: Vec<(String, String)>,
@@ -31,6 +34,7 @@ impl Service {
         let decision = self.people.foresee(&newcomer, given.is_admin).await?;
         self.connections.worked(record).await?;
         Ok(Trial {
+            connection: record.id(),
             name: record.details.name.clone(),
             claims: claims.raw.iter().map(|(name, value)| (name.clone(), shown(value))).collect(),
             checks: checks(record, claims, &newcomer),

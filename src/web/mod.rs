@@ -63,9 +63,11 @@ pub struct Services {
 struct Door {
     services: Services,
     pages: Arc<Pages>,
-    results: Arc<Results>,
+    results: Arc<Results<pages::Page>>,
     /// Connect links that administrators just made.
-    links: Arc<admin::Links>,
+    links: Arc<Results<admin::Link>>,
+    /// Trials of client records, for their page.
+    trials: Arc<Results<crate::sso::Trial>>,
     /// When this process began to serve.
     started: jiff::Timestamp,
 }
@@ -79,7 +81,7 @@ pub fn entrance(services: Services) -> Entrance {
 fn router(services: Services) -> Router {
     let started = services.clock.now();
     let pages = Arc::new(Pages::new(Arc::clone(&services.pages)));
-    let door = Door { services, pages, results: Arc::default(), links: Arc::default(), started };
+    let door = Door { services, pages, results: Arc::default(), links: Arc::default(), trials: Arc::default(), started };
     Router::new()
         .merge(integrations::routes())
         .merge(sso::routes())

@@ -65,11 +65,11 @@ async fn list(visit: Visit) -> Response {
         });
     }
     let first = cursor.is_some().then_some(LIST);
-    visit.page("admin/conflicts.html", HERE, context! { rows, next, first, problem => None::<Problem>, sure => visit.asked("sure") })
+    visit.page("admin/conflicts.html", HERE, context! { rows, next, first, problem => None::<Problem> })
 }
 
 fn nothing(problem: Problem) -> minijinja::Value {
-    context! { rows => Vec::<Row>::new(), next => None::<String>, first => None::<String>, problem => Some(problem), sure => "" }
+    context! { rows => Vec::<Row>::new(), next => None::<String>, first => None::<String>, problem => Some(problem) }
 }
 
 async fn decide(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {

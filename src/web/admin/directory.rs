@@ -8,12 +8,12 @@ use axum::routing::{get, post};
 use minijinja::context;
 use serde::Serialize;
 
+use super::links;
 use super::mailboxes::label;
 use super::shell::{Visit, When};
 use crate::directory::DirectoryStatus;
 use crate::model::{Hint as _, Problem, TenantId};
 use crate::web::Door;
-use crate::web::answer::see_other;
 
 const HOME: &str = "/admin/directory";
 const HERE: &str = "directory";
@@ -67,30 +67,13 @@ fn show(visit: &Visit, status: StatusCode, problem: Option<&Problem>) -> Respons
 
 async fn make_link(visit: Visit) -> Response {
     match visit.door.services.directory.invite(&visit.admin.actor).await {
-        Ok(invitation) => {
-            let name = visit.door.links.keep(&visit.admin.session, invitation, "");
-            see_other(&format!("{HOME}/link/{name}"), None)
-        }
+        Ok(invitation) => links::keep(&visit, invitation, HOME, ""),
         Err(error) => show(&visit, StatusCode::SERVICE_UNAVAILABLE, Some(&error.problem())),
     }
 }
 
 async fn link(visit: Visit, Path(name): Path<String>) -> Response {
-    match visit.door.links.get(&visit.admin.session, &name) {
-        Some(link) => {
-            let page =
-                context! { url => link.url, subject => link.subject, ends => When::new(link.expires_at, visit.now()), what => "directory" };
-            visit.page("admin/link.html", HERE, page)
-        }
-        None => visit.problem(
-            StatusCode::NOT_FOUND,
-            &Problem::new(
-                "link_unknown",
-                "this link is no longer shown",
-                "make another one under Directory: older ones stay good until they end",
-            ),
-        ),
-    }
+    links::show(&visit, &name, HERE)
 }
 
 async fn ask(visit: Visit, Path(tenant): Path<String>) -> Response {

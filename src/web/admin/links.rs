@@ -1,49 +1,40 @@
-//! [`Links`]: connect links that were just made, kept in memory for the page that shows them once more after a reload.
+//! [`Link`]: a connect link that was just made, for the page that shows it, also after a reload, to whoever asked for it.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use axum::http::StatusCode;
+use axum::response::Response;
+use minijinja::context;
 
-use jiff::Timestamp;
-
-use crate::crypto;
+use super::shell::{Visit, When};
 use crate::flows::connect::Invitation;
-use crate::sso::AdminSession;
-
-/// As many as a busy hour may bring; the oldest goes first.
-const KEPT: usize = 256;
+use crate::model::Problem;
+use crate::web::answer::see_other;
 
 /// A link, for the session that asked for it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Link {
-    /// The link.
-    pub url: String,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// Whom it is for, in words: an address, or empty.
-    pub subject: String,
+    owner: String,
+    invitation: Invitation,
+    subject: String,
 }
 
-/// The newest links, by a name that nobody can guess.
-#[derive(Default)]
-pub struct Links(Mutex<VecDeque<(String, String, Link)>>);
+/// Keeps a link and sends the browser to its page below `path`; `subject` is whom it is for, or empty.
+pub fn keep(visit: &Visit, invitation: Invitation, path: &str, subject: &str) -> Response {
+    let link = Link { owner: visit.admin.session.form_token.clone(), invitation, subject: subject.to_owned() };
+    see_other(&format!("{path}/link/{}", visit.door.links.keep(link)), None)
+}
 
-impl Links {
-    /// Keeps a link of this session and returns its name.
-    pub fn keep(&self, session: &AdminSession, invitation: Invitation, subject: &str) -> String {
-        let name = crypto::random_token(16).expose().clone();
-        let link = Link { url: invitation.connect_url, expires_at: invitation.expires_at, subject: subject.to_owned() };
-        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if links.len() == KEPT {
-            links.pop_front();
-        }
-        links.push_back((name.clone(), session.form_token.clone(), link));
-        name
-    }
-
-    /// The link of that name, if this session asked for it.
-    pub fn get(&self, session: &AdminSession, name: &str) -> Option<Link> {
-        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = links.iter().find(|(kept, owner, _)| kept == name && session.made(owner));
-        found.map(|(_, _, link)| link.clone())
-    }
+/// The page of the link of that name; `here` is the part of the navigation, and what is connected.
+pub fn show(visit: &Visit, name: &str, here: &str) -> Response {
+    let link = visit.door.links.get(name).filter(|link| visit.admin.session.made(&link.owner));
+    let Some(link) = link else {
+        let problem = Problem::new("link_unknown", "this link is no longer shown", "make another one; older ones stay good until they end");
+        return visit.problem(StatusCode::NOT_FOUND, &problem);
+    };
+    let page = context! {
+        url => link.invitation.connect_url,
+        subject => link.subject,
+        ends => When::new(link.invitation.expires_at, visit.now()),
+        is_directory => here == "directory",
+    };
+    visit.page("admin/link.html", here, page)
 }

@@ -9,13 +9,13 @@ use minijinja::context;
 use serde::Serialize;
 
 use super::form::{Faults, Form};
+use super::links;
 use super::paging::{self, Paging, ROWS};
 use super::picture::{self, Day};
 use super::shell::{Visit, When};
 use crate::mailboxes::{Error, MailboxStatus, STATES, Wanted, Wishes};
 use crate::model::{EmailAddress, GrantState, Hint as _, Problem};
 use crate::web::Door;
-use crate::web::answer::see_other;
 
 const LIST: &str = "/admin/mailboxes";
 const HERE: &str = "mailboxes";
@@ -25,6 +25,7 @@ pub fn routes() -> Router<Door> {
     Router::new()
         .route(LIST, get(list))
         .route("/admin/mailboxes/connect", get(connect).post(make_link))
+        .route("/admin/mailboxes/calendar", get(calendar))
         .route("/admin/mailboxes/link/{name}", get(link))
         .route("/admin/mailboxes/{address}", get(one))
         .route("/admin/mailboxes/{address}/remove", get(ask).post(remove))
@@ -143,10 +144,7 @@ async fn connect(visit: Visit) -> Response {
 async fn make_link(visit: Visit, Extension(sent): Extension<Form>) -> Response {
     let wishes = Wishes { address: sent.optional("address"), shared: sent.is_ticked("shared"), replace: sent.is_ticked("replace") };
     match visit.door.services.mailboxes.invite(&wishes, &visit.admin.actor).await {
-        Ok(invitation) => {
-            let name = visit.door.links.keep(&visit.admin.session, invitation, wishes.address.as_deref().unwrap_or_default());
-            see_other(&format!("{LIST}/link/{name}"), None)
-        }
+        Ok(invitation) => links::keep(&visit, invitation, LIST, wishes.address.as_deref().unwrap_or_default()),
         Err(Error::BadRequest(problem)) => form(&visit, StatusCode::BAD_REQUEST, &wishes, &Faults::of("address", &problem)),
         Err(error) => {
             let problem = Problem::new(error.word(), error.to_string(), error.hint().unwrap_or_default());
@@ -160,21 +158,19 @@ fn form(visit: &Visit, status: StatusCode, wishes: &Wishes, faults: &Faults) -> 
 }
 
 async fn link(visit: Visit, Path(name): Path<String>) -> Response {
-    match visit.door.links.get(&visit.admin.session, &name) {
-        Some(link) => {
-            let page =
-                context! { url => link.url, subject => link.subject, ends => When::new(link.expires_at, visit.now()), what => "mailbox" };
-            visit.page("admin/link.html", HERE, page)
-        }
-        None => visit.problem(
-            StatusCode::NOT_FOUND,
-            &Problem::new(
-                "link_unknown",
-                "this link is no longer shown",
-                "make another one under Mailboxes: older ones stay good until they end",
-            ),
-        ),
-    }
+    links::show(&visit, &name, HERE)
+}
+
+/// When sign-ins end that are not used until then: a week at a time, and the next ones by name.
+async fn calendar(visit: Visit) -> Response {
+    let ends = visit.door.services.mailboxes.ends();
+    let next = ends.iter().take(ROWS).map(|(at, address)| (address.as_str(), path_of(address), When::new(*at, visit.now())));
+    let page = context! {
+        weeks => picture::weeks(ends.iter().map(|(at, _)| *at), visit.now()),
+        next => next.collect::<Vec<_>>(),
+        count => ends.len(),
+    };
+    visit.page("admin/mailbox-calendar.html", HERE, page)
 }
 
 async fn ask(visit: Visit, Path(address): Path<String>) -> Response {

@@ -29,7 +29,7 @@ use axum::routing::any;
 
 use super::Door;
 
-pub use links::Links;
+pub use links::Link;
 
 /// Where the pages begin.
 pub const HOME: &str = "/admin";

@@ -105,6 +105,32 @@ pub fn timeline(ends: &[Timestamp], now: Timestamp) -> Option<Timeline> {
     Some(Timeline { points: points.collect(), months: months.collect(), words })
 }
 
+/// How many sign-ins end in a week, as a bar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Week {
+    name: String,
+    count: usize,
+    x: usize,
+    /// Of a hundred.
+    height: usize,
+}
+
+/// The bars of the next 13 weeks, the last of which holds the day on which a sign-in of today ends. What ends later is in the last one.
+pub fn weeks(ends: impl Iterator<Item = Timestamp>, now: Timestamp) -> Vec<Week> {
+    const WEEKS: usize = 13;
+    let mut counts = [0_usize; WEEKS];
+    for end in ends {
+        let week = usize::try_from((end.as_second() - now.as_second()) / (7 * DAY)).unwrap_or(0);
+        counts[week.min(WEEKS - 1)] += 1;
+    }
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    let week = |(index, count): (usize, usize)| {
+        let begin = now.checked_add(jiff::SignedDuration::from_hours(24 * 7 * i64::try_from(index).unwrap_or(0))).unwrap_or(now);
+        Week { name: begin.strftime("%-d %b").to_string(), count, x: index * 72, height: (count * 100).div_ceil(most) }
+    };
+    counts.into_iter().enumerate().map(week).collect()
+}
+
 /// The first day of the month that is so many ahead.
 fn first_of_month(now: Timestamp, ahead: u32) -> Option<Timestamp> {
     let text = now.strftime("%Y-%m").to_string();
@@ -140,6 +166,14 @@ mod tests {
     fn what_nobody_saw_is_not_drawn() {
         let picture = day(&History::default(), hours(0));
         assert!(picture.spans.is_empty() && picture.words.contains("no refresh since the service began"));
+    }
+
+    #[test]
+    fn sign_ins_end_in_their_week() {
+        let weeks = weeks([hours(1), hours(2), hours(24 * 8), hours(24 * 400)].into_iter(), hours(0));
+        let counts: Vec<_> = weeks.iter().map(|week| (week.count, week.height)).collect();
+        assert_eq!((counts[0], counts[1], counts[12], counts.len()), ((2, 100), (1, 50), (1, 50), 13));
+        assert_eq!(counts[2], (0, 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::form::{Faults, Form};
 use super::record_form::{Values, faults};
 use super::shell::{Visit, When};
 use super::sign_on::{HERE, LIST};
-use crate::model::ConnectionId;
+use crate::model::{ConnectionId, Problem};
 use crate::oauth::endpoints::{Endpoints, Version};
 use crate::sso::{CALLBACK_PATH, Error, Record, Wishes};
 use crate::web::Door;
@@ -23,6 +23,7 @@ use crate::web::sso::status;
 pub fn routes() -> Router<Door> {
     Router::new()
         .route("/admin/sso/new", get(new).post(add))
+        .route("/admin/sso/tried/{name}", get(tried))
         .route("/admin/sso/{id}", get(one))
         .route("/admin/sso/{id}/edit", get(edit).post(change))
         .route("/admin/sso/{id}/enable", post(enable))
@@ -83,6 +84,23 @@ fn show(visit: &Visit, code: StatusCode, record: &Record, refusal: Option<&Error
         may_confirm => refusal.is_some_and(|error| error.problem.code == "confirm_needed"),
     };
     visit.page_with(code, "admin/record.html", HERE, page)
+}
+
+/// What a trial showed: every claim and check, and what a sign-in would do.
+async fn tried(visit: Visit, Path(name): Path<String>) -> Response {
+    let Some(trial) = visit.door.trials.get(&name) else {
+        let problem = Problem::new("trial_unknown", "this test is no longer shown", "test the sign-in once more");
+        return visit.problem(StatusCode::NOT_FOUND, &problem);
+    };
+    let page = context! {
+        id => trial.connection.to_string(),
+        name => trial.name,
+        outcome => trial.outcome,
+        given => trial.given,
+        checks => trial.checks,
+        claims => trial.claims,
+    };
+    visit.page("admin/trial.html", HERE, page)
 }
 
 async fn new(visit: Visit) -> Response {

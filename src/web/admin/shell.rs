@@ -91,7 +91,7 @@ impl Visit {
 
 /// What the page says that follows something that was done. Only these: an address cannot put words into our mouth.
 fn done(word: &str) -> Option<&'static str> {
-    const DONE: [(&str, &str); 17] = [
+    const DONE: [(&str, &str); 16] = [
         ("mailbox-removed", "The mailbox was removed and its sign-in erased."),
         ("directory-removed", "The directory was disconnected and its sign-in erased."),
         ("users-on", "Single sign-on is on for users."),
@@ -108,7 +108,6 @@ fn done(word: &str) -> Option<&'static str> {
         ("person-removed", "The person was removed, with accounts and sessions."),
         ("conflict-approved", "The account was linked. The person can sign in now."),
         ("conflict-denied", "The request was denied."),
-        ("copied", "Copied."),
     ];
     DONE.iter().find(|(known, _)| *known == word).map(|(_, sentence)| *sentence)
 }

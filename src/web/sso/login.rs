@@ -23,7 +23,8 @@ use crate::sso::{Arrival, Beginning, CALLBACK_PATH, Departure, Error, Purpose, R
 
 /// A form post holds a code, a state and little else; the parser has the same bound.
 const LARGEST_FORM: usize = 16 * 1024;
-const TRIED: &str = "/sso/tried";
+/// The page of a trial: who tries a record administers.
+const TRIED: &str = "/admin/sso/tried";
 
 /// The routes of this file.
 pub fn routes() -> Router<Door> {
@@ -32,7 +33,6 @@ pub fn routes() -> Router<Door> {
         .route("/sso/start", get(start).post(start_by_form))
         .route("/sso/sign-in", get(choose))
         .route(CALLBACK_PATH, get(by_query).post(by_form))
-        .route(&format!("{TRIED}/{{id}}"), get(tried))
         .route("/sso/hand-over", post(hand_over))
 }
 
@@ -185,10 +185,7 @@ async fn finish(
     };
     match arrival {
         Ok(Arrival::SignedIn(signed_in)) => welcome(door, visitor, headers, &signed_in).await,
-        Ok(Arrival::Tested(trial)) => {
-            let id = door.results.keep(Page::Notice(NoticePage::trial(&trial)));
-            see_other(&format!("{TRIED}/{id}"), None)
-        }
+        Ok(Arrival::Tested(trial)) => see_other(&format!("{TRIED}/{}", door.trials.keep(*trial)), None),
         Ok(Arrival::Again(departure)) => send_off(visitor, &departure),
         Err(error) => refuse(door, visitor, &error),
     }
@@ -233,18 +230,6 @@ async fn hand_over(State(door): State<Door>, Extension(visitor): Extension<Visit
             response
         }
         Err(error) => refuse(&door, &visitor, &error),
-    }
-}
-
-async fn tried(State(door): State<Door>, Extension(visitor): Extension<Visitor>, Path(id): Path<String>) -> Response {
-    match door.results.get(&id) {
-        Some(page) => door.pages.render(&page).into_response(),
-        None => {
-            let error = Error::not_found("page", "try the record again: the page is only kept for a short while");
-            let mut response = refuse(&door, &visitor, &error);
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            response
-        }
     }
 }
 

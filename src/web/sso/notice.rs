@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use crate::sso::Trial;
-
 /// A page.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct NoticePage {
@@ -11,7 +9,6 @@ pub struct NoticePage {
     sentence: String,
     links: Vec<Link>,
     forms: Vec<Form>,
-    sections: Vec<Section>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -25,13 +22,6 @@ struct Form {
     label: String,
     action: String,
     fields: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Section {
-    heading: String,
-    sentences: Vec<String>,
-    facts: Vec<(String, String)>,
 }
 
 impl NoticePage {
@@ -53,26 +43,5 @@ impl NoticePage {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.forms.push(Form { label: label.to_owned(), action: action.to_owned(), fields });
         self
-    }
-
-    /// With a list.
-    #[must_use]
-    pub fn section(mut self, heading: &str, sentences: Vec<String>, facts: Vec<(String, String)>) -> Self {
-        self.sections.push(Section { heading: heading.to_owned(), sentences, facts });
-        self
-    }
-
-    /// What a trial of a client record showed.
-    pub fn trial(trial: &Trial) -> Self {
-        Self::new(format!("{} works", trial.name), format!("You {}.", trial.outcome))
-            .section("It would give", vec![trial.given.clone()], Vec::new())
-            .section("What was checked", trial.checks.clone(), Vec::new())
-            .section("What the provider said", Vec::new(), trial.claims.clone())
-            .section(
-                "Nothing was changed",
-                vec!["The record is noted as tried. Nobody was signed in, created or linked.".to_owned()],
-                Vec::new(),
-            )
-            .link("Back to the administration", "/admin")
     }
 }

@@ -20,6 +20,7 @@ fn a_mailbox_is_connected_looked_at_and_removed_in_the_browser() {
     desk.get("/admin/mailboxes").expect(200).says(&[SUPPORT, "Healthy", "1–1 of 1"]);
     let page = desk.get(&format!("/admin/mailboxes/{SUPPORT}")).expect(200);
     page.says(&["refreshed in 1 half hour", "Sign-in ends"]);
+    desk.get("/admin/mailboxes/calendar").expect(200).says(&["The next 1 of 1", SUPPORT]);
     desk.get("/admin").expect(200).says(&["All is well"]);
     desk.get(&format!("/admin/mailboxes/{SUPPORT}/remove")).expect(200).says(&["Its sign-in is erased"]);
     assert_eq!(world.daemon.mailbox(SUPPORT)["state"], "healthy", "looking at the question removes nothing");

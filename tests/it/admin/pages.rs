@@ -5,11 +5,12 @@ use serde_json::json;
 use super::{Desk, add_person, add_record, plain};
 use crate::harness::{Answer, Browser, SUPPORT, World};
 
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 16] = [
     "/admin",
     "/admin/",
     "/admin/credentials",
     "/admin/mailboxes",
+    "/admin/mailboxes/calendar",
     "/admin/mailboxes/connect",
     "/admin/directory",
     "/admin/sso",

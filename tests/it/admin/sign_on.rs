@@ -77,7 +77,7 @@ fn a_record_is_added_tested_enabled_used_and_removed_in_the_browser() {
     refused.says(&["This record was never tried", "Enable it all the same"]);
     let tried = sign_in(&mut desk.browser, &format!("{origin}/sso/test/{id}"), "ann");
     let result = desk.get(tried.expect(303).header("location").unwrap()).expect(200);
-    result.says(&["ann@example.test", "the signature is the provider's", "would become a new user"]);
+    result.says(&["ann@example.test", "The signature is the provider's", "would become a new user", "What was checked", "iss"]);
     assert_eq!(stage.daemon.get("/v1/people").json()["items"], json!([]), "a test changes nothing");
 
     desk.post_and_follow(&format!("{path}/enable"), &[]).says(&["The client record is enabled", "SSO for users is switched off"]);
