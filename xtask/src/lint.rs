@@ -44,6 +44,18 @@ pub fn packages(root: &Path, binaries: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Builds the source RPM, and from it the packages, with the unit tests in %check.
+pub fn source_package(root: &Path) -> Result<()> {
+    let folder = root.join("target/rpmbuild-source");
+    let out = folder.join("SRPMS");
+    let _ = fs::remove_dir_all(&out);
+    let source = rpms::build_source(root, &folder, &out, 1)?;
+    let built = rpms::rebuild(root, &root.join("target/rpmbuild-rebuild"), &source)?;
+    ensure!(built.len() == rpms::PACKAGES.len(), "the source RPM gave {} packages", built.len());
+    println!("{}: {} packages, unit tests passed, no network", rpms::file_name(&source), built.len());
+    Ok(())
+}
+
 fn scripts(root: &Path) -> Result<()> {
     let mut found: Vec<PathBuf> = vec![root.join(".ci/run")];
     for folder in ["rpm", "tests/e2e/boot"] {

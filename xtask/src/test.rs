@@ -19,6 +19,9 @@ pub struct Options {
     /// Also boot a virtual machine in software emulation: memory and task limits, SELinux (minutes)
     #[arg(long)]
     vm: bool,
+    /// Also build the packages from the source RPM as a build host does: vendored crates, %check, no network (minutes)
+    #[arg(long)]
+    rebuild: bool,
     /// Run only the lanes whose name contains this
     #[arg(long, value_name = "PART")]
     only: Option<String>,
@@ -69,6 +72,9 @@ pub fn run(options: &Options) -> Result<()> {
         if options.vm {
             boot_lane(&mut lanes, "a virtual machine", || boot::run_virtual(&root, binaries));
         }
+    }
+    if options.rebuild {
+        lanes.run("packages from the source RPM", || lint::source_package(&root));
     }
     for (lane, why) in POSTPONED {
         println!("not part of this run: {lane} ({why})");

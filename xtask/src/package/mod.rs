@@ -30,7 +30,7 @@ pub struct Options {
     /// Number of the release, for another build of the same version
     #[arg(long, default_value_t = 1)]
     release: u32,
-    /// Leave out the unit tests in %check
+    /// Leave out the unit tests in %check: they ran before
     #[arg(long)]
     no_check: bool,
     /// Leave out the source RPM with its vendored crates
@@ -55,9 +55,10 @@ pub fn run(options: &Options) -> Result<()> {
     for rpm in &built {
         fs::copy(rpm, out.join(rpm.file_name().context("an RPM has a name")?))?;
     }
+    let mut source = None;
     if !options.no_source {
         println!("building the source RPM with vendored crates");
-        rpms::build_source(&root, &root.join("target/rpmbuild"), &out.join("source"), options.release)?;
+        source = Some(rpms::build_source(&root, &root.join("target/rpmbuild"), &out.join("source"), options.release)?);
     }
 
     let key = match &options.key {
@@ -72,6 +73,9 @@ pub fn run(options: &Options) -> Result<()> {
         None => Origin::Folder(out.clone()),
     };
     println!("signing, and making the repository");
+    if let Some(source) = source {
+        key.sign_rpms(&[source])?;
+    }
     repository::make(&out, &key, &origin)?;
     fs::write(out.join("onedesk.cdx.json"), sbom::cyclonedx(&root)?)?;
     checksums(&out)?;
