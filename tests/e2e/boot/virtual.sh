@@ -25,6 +25,8 @@ step 'the packages install' manual_install
 step 'they are set up' configured
 step 'the daemon starts' systemctl start onedeskd
 step 'it becomes ready' within 60 state_is ready
+# What does not run cannot be looked at.
+[ $failed = 0 ] || { finish; exit; }
 step 'the daemon runs in its own domain' eval 'domain onedeskd | grep -q onedeskd_t'
 step 'the helper runs in its own domain' eval 'domain onedesk-credentials | grep -q onedesk_credentials_t'
 step 'the daemon may have 512 MiB' test "$(limit onedeskd memory.max)" = 536870912
@@ -43,6 +45,12 @@ step 'nothing was denied' refute denials
 
 step 'SELinux enforces' eval 'setenforce 1 && [ "$(getenforce)" = Enforcing ]'
 step 'a restart under it works' eval 'systemctl restart onedeskd && within 60 state_is ready'
+# As an editor leaves it: a new file, with the label of its folder.
+write_credentials "$(simulator client_id)" 'AnotherSecret~That.Nobody-Knows00000000'
+step 'under it a secret that an editor wrote is read, and refused' within 60 state_is stale
+write_credentials "$(simulator client_id)" "$(simulator client_secret)"
+step 'under it the good one is taken' within 60 state_is ready
+relabel
 step 'the network process cannot read the secret by its label either' refute runcon -t onedeskd_t cat /root/.OneDesk
 setenforce 0
 finish

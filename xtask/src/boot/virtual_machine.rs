@@ -1,8 +1,8 @@
 //! A virtual machine in software emulation, slow but with a kernel of its own: SELinux is on, and the memory and task
 //! controllers are there.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 
 use crate::command::{command, quiet};
 
-/// Boot, install and steps take two to four minutes.
-const LIMIT: Duration = Duration::from_secs(900);
+/// Boot, install and steps take two to four minutes on a machine that does nothing else.
+const LIMIT: Duration = Duration::from_secs(1800);
 
 /// What runs the script in the guest and then takes it down. The serial line is the way out.
 const UNIT: &str = "[Unit]\n\
@@ -37,8 +37,11 @@ pub fn run(work: &Path, served: &Path, tree: &Path, policy: &Path) -> Result<Str
 
     let stdout = machine.0.stdout.take().context("qemu has no output")?;
     let mut everything = String::new();
+    // What the kernel and the service manager said, for whoever has to find out why a machine did not come up.
+    let mut console = File::create(work.join("console.log"))?;
     for line in BufReader::new(stdout).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).trim_end_matches('\r').to_owned();
+        writeln!(console, "{line}")?;
         if ["ok - ", "not ok - ", "    ", "figure: ", "# "].iter().any(|start| line.starts_with(start)) || line.ends_with(" failed") {
             println!("  {line}");
             everything.push_str(&line);
