@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::unistd::Uid;
+use xattr::FileExt as _;
 use zeroize::Zeroizing;
 
 use crate::model::Hint;
@@ -112,19 +113,76 @@ pub fn read_bounded(file: File, path: &Path, limit: u64) -> Result<Zeroizing<Vec
 
 /// Writes `bytes` to `path`, replacing what was there. When it returns they are on disk; a crash leaves the old file or the new one.
 pub fn write_atomically(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Error> {
-    place(path, mode, bytes, RenameFlags::empty())
+    place(path, mode, bytes, RenameFlags::empty(), |_| Ok(()))
+}
+
+/// Owner, mode and SELinux label: what a file keeps when its content is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Custody {
+    /// The permission bits.
+    pub mode: u32,
+    /// User and group, where they are not simply the writer's.
+    pub owner: Option<(u32, u32)>,
+    /// `security.selinux`; a file without one gets that of its folder.
+    pub label: Option<Vec<u8>>,
+}
+
+/// The extended attribute that holds the SELinux label.
+const LABEL: &str = "security.selinux";
+
+impl Custody {
+    /// That of a file which is there.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        // A file system without labels is no fault.
+        let label = file.get_xattr(LABEL).ok().flatten();
+        Ok(Self { mode: metadata.mode() & 0o7777, owner: Some((metadata.uid(), metadata.gid())), label })
+    }
+
+    fn give(&self, draft: &File) -> io::Result<()> {
+        if let Some((user, group)) = self.owner {
+            let now = draft.metadata()?;
+            if (now.uid(), now.gid()) != (user, group) {
+                fchown(draft, Some(user), Some(group))?;
+            }
+        }
+        match &self.label {
+            Some(label) if draft.get_xattr(LABEL).ok().flatten().as_ref() != Some(label) => draft.set_xattr(LABEL, label),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The file that `path` leads to, through every symbolic link, also where the last one leads to nothing yet.
+pub fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    const MOST_LINKS: usize = 40;
+    let mut at = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match std::fs::read_link(&at) {
+            Ok(next) => at = at.parent().unwrap_or(Path::new("/")).join(next),
+            // EINVAL: no link, so this is it.
+            Err(error) if [io::ErrorKind::InvalidInput, io::ErrorKind::NotFound].contains(&error.kind()) => return Ok(at),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::from_raw_os_error(nix::libc::ELOOP))
+}
+
+/// As [`write_atomically`], and the new file looks as `custody` wants it before it takes the old one's place.
+pub fn replace_atomically(path: &Path, custody: &Custody, bytes: &[u8]) -> Result<(), Error> {
+    place(path, custody.mode, bytes, RenameFlags::empty(), |draft| custody.give(draft))
 }
 
 /// The same for a file that must not exist yet: whoever comes second gets [`Error::Exists`], and the first one's file stays.
 pub fn create_atomically(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Error> {
-    place(path, mode, bytes, RenameFlags::RENAME_NOREPLACE)
+    place(path, mode, bytes, RenameFlags::RENAME_NOREPLACE, |_| Ok(()))
 }
 
-fn place(path: &Path, mode: u32, bytes: &[u8], flags: RenameFlags) -> Result<(), Error> {
+fn place(path: &Path, mode: u32, bytes: &[u8], flags: RenameFlags, finish: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Error> {
     let fault = |source| Error::Io { path: path.to_owned(), source };
     let (folder, draft) = draft_beside(path).map_err(fault)?;
     let written =
-        write_draft(&draft, mode, bytes).and_then(|()| renameat2(AT_FDCWD, &draft, AT_FDCWD, path, flags).map_err(io::Error::from));
+        write_draft(&draft, mode, bytes, finish).and_then(|()| renameat2(AT_FDCWD, &draft, AT_FDCWD, path, flags).map_err(io::Error::from));
     if let Err(source) = written {
         let _ = std::fs::remove_file(&draft);
         return Err(if source.kind() == io::ErrorKind::AlreadyExists { Error::Exists(path.to_owned()) } else { fault(source) });
@@ -143,9 +201,11 @@ fn draft_beside(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     Ok((folder.to_owned(), folder.join(draft)))
 }
 
-fn write_draft(draft: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+fn write_draft(draft: &Path, mode: u32, bytes: &[u8], finish: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(draft)?;
     file.write_all(bytes)?;
+    // Owner and label come before the mode that lets others in, and a change of owner may take bits of the mode away.
+    finish(&file)?;
     // The umask took its part at the opening; the mode that was asked for comes when the content stands.
     file.set_permissions(std::fs::Permissions::from_mode(mode))?;
     file.sync_all()
@@ -198,6 +258,26 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
         assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_owner_and_mode_and_links_lead_to_it() {
+        let folder = folder();
+        let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        assert_eq!(behind_links(&link).unwrap(), path, "a link that leads to nothing yet");
+        write_atomically(&path, 0o640, b"one").unwrap();
+        let mut custody = Custody::of(&open_regular(&link).unwrap()).unwrap();
+        assert_eq!((custody.mode, custody.owner.unwrap().0), (0o640, Uid::effective().as_raw()));
+        if Uid::effective().is_root() {
+            custody.owner = Some((65534, 65533));
+        }
+        replace_atomically(&behind_links(&link).unwrap(), &custody, b"two").unwrap();
+        assert_eq!(std::fs::read(&link).unwrap(), b"two");
+        assert_eq!(Custody::of(&open_regular(&path).unwrap()).unwrap(), custody);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("link", &path).unwrap();
+        assert!(behind_links(&link).is_err(), "a circle");
     }
 
     #[test]
