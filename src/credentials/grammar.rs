@@ -44,15 +44,15 @@ fn not_utf8(bytes: &[u8], valid_up_to: usize) -> Problem {
 }
 
 /// The keys that are ours.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
     ClientId,
     Secret,
     Next,
 }
 
 impl Key {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::ClientId => "AZUREAD_CID",
             Self::Secret => "AZUREAD_CIS",
@@ -66,8 +66,8 @@ impl Key {
 }
 
 /// Why a line of ours gives no value.
-#[derive(Clone, Copy)]
-enum Fault {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
     NoEquals,
     OpenQuote,
     TextAfterQuote,
@@ -90,7 +90,7 @@ impl Fault {
 }
 
 /// The key and value of `line`, if it is one of ours.
-fn entry(line: &str) -> Option<(Key, Result<&str, Fault>)> {
+pub(super) fn entry(line: &str) -> Option<(Key, Result<&str, Fault>)> {
     let line = line.trim_matches(BLANK);
     let line = line.strip_prefix("export").filter(|rest| rest.starts_with(BLANK)).unwrap_or(line).trim_start_matches(BLANK);
     let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))).unwrap_or(line.len());
@@ -205,25 +205,37 @@ impl<'a> Found<'a> {
 
 fn client_id(value: Result<&str, Fault>, line: u32) -> Result<ClientId, Problem> {
     let value = value.map_err(|fault| fault.problem(Key::ClientId, line))?;
+    judge_client_id(value).map_err(|problem| problem.at_line(line))
+}
+
+/// The Application (client) ID that `value` is, or what it is not.
+pub fn judge_client_id(value: &str) -> Result<ClientId, Problem> {
     value.parse().map_err(|_| {
         Problem::new(
             "client_id_malformed",
             "the value of AZUREAD_CID is not an Application (client) ID",
             "copy the Application (client) ID from the app registration's Overview page; it has the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
         )
-        .at_line(line)
     })
 }
 
 fn secret(key: Key, value: Result<&str, Fault>, line: u32) -> Result<Secret<String>, Problem> {
     let value = value.map_err(|fault| fault.problem(key, line))?;
+    judge(key, value).map_err(|problem| problem.at_line(line))
+}
+
+/// The client secret that `value` is, or why it is none.
+pub fn judge_secret(value: &str) -> Result<Secret<String>, Problem> {
+    judge(Key::Secret, value)
+}
+
+fn judge(key: Key, value: &str) -> Result<Secret<String>, Problem> {
     if is_guid(value) {
         return Err(Problem::new(
             "secret_is_id",
             format!("the value of {}: this looks like the Secret ID, copy the secret Value", key.name()),
             "copy the Value column under Certificates & secrets; it is shown only once, so make a new client secret if it is gone",
-        )
-        .at_line(line));
+        ));
     }
     Ok(Secret::from(value))
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything here ends in a stream of [`Observation`]s. What is in force is decided in [`keeper`].
 
+pub mod edit;
 pub mod file;
 pub mod grammar;
 pub mod handover;

@@ -1,6 +1,7 @@
 //! `/etc/onedesk/onedeskd.toml`: the file's mirror is parsed, merged with the defaults, and validated into [`Settings`].
 
 mod duration;
+pub mod edit;
 mod error;
 mod file;
 pub mod keys;
