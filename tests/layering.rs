@@ -55,7 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("credentials_helper", &["model", "system", "credentials"]),
-    ("ctl", &["model", "settings", "crypto", "store", "oauth", "health", "local_api"]),
+    ("ctl", &["model", "settings", "system", "crypto", "credentials", "store", "oauth", "health", "local_api"]),
 ];
 
 /// The doors: none knows another.

@@ -88,20 +88,8 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Set this host up step by step (not in this version)
-    Setup {
-        #[arg(long, value_name = "U")]
-        public_url: Option<String>,
-        #[arg(long, value_name = "ID")]
-        client_id: Option<String>,
-        /// A file, or - for standard input
-        #[arg(long, value_name = "F")]
-        client_secret_file: Option<PathBuf>,
-        #[arg(long)]
-        non_interactive: bool,
-        #[arg(long)]
-        dry_run: bool,
-    },
+    /// Set this host up: ask, check, write both files, start the service
+    Setup(Setup),
     /// Check everything that has to work, and say who can mend what does not
     Check {
         /// Leave out what needs the network
@@ -148,6 +136,26 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// What `setup` is told beforehand; what is not, is asked, or stays as it is.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Where people reach this host: https://HOST, without a path
+    #[arg(long, value_name = "U")]
+    pub public_url: Option<String>,
+    /// The Application (client) ID of the app registration
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// A file with the client secret's Value, or - for standard input
+    #[arg(long, value_name = "F")]
+    pub client_secret_file: Option<PathBuf>,
+    /// Ask nothing; what is missing is an error
+    #[arg(long)]
+    pub non_interactive: bool,
+    /// Show what would change and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]

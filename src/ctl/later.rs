@@ -6,10 +6,6 @@ use super::failure::Failure;
 /// The refusal of a command that is not in this version; nothing for one that is.
 pub fn refusal(command: &Command) -> Option<Failure> {
     let (name, instead) = match command {
-        Command::Setup { .. } => (
-            "setup",
-            "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk and public_url into /etc/onedesk/onedeskd.toml, then: onedeskctl status",
-        ),
         Command::SupportBundle { .. } => ("support-bundle", "send the output of: onedeskctl status; journalctl -u onedeskd --since today"),
         Command::Mailbox(Mailbox::Test { .. }) => ("mailbox test", "try a token in your mail program: onedeskctl mailbox token ADDRESS"),
         Command::Mailbox(Mailbox::AppPassword(_)) => {
@@ -24,6 +20,7 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         }
         Command::Status
         | Command::Check { .. }
+        | Command::Setup(_)
         | Command::AppRegistration { .. }
         | Command::AdminLink
         | Command::Sso(_)

@@ -75,7 +75,7 @@ fn help_marks_exactly_what_is_refused() {
         ("explain AADSTS50173", false),
         ("app-registration --format azcli", false),
         ("audit --limit 7", false),
-        ("setup --dry-run", true),
+        ("setup --dry-run", false),
         ("mailbox test a@b.test", true),
         ("mailbox app-password add a@b.test phone", true),
         ("directory sync", true),

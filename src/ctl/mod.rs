@@ -18,9 +18,11 @@ mod mailbox;
 mod offline;
 mod output;
 mod people;
+mod setup;
 mod sso;
 mod status;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -62,13 +64,21 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::AppRegistration { format, public_url } => app_registration::run(cli.global.config, format, public_url.as_deref(), output),
         Command::Gate { door } => gate::run(&door, output),
         Command::Completions { shell } => output.raw(&completions(shell)),
+        Command::Setup(wishes) => in_runtime(setup::run(wishes, cli.global.config, cli.global.socket, output)),
         command => {
             let context = Context { client: Client::new(cli.global.socket()?), output, config: cli.global.config.clone() };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(|error| Failure::found(format!("the machine gives no event loop: {error}")))?;
-            runtime.block_on(ask(&context, command))
+            in_runtime(ask(&context, command))
         }
     }
+}
+
+fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::found(format!("the machine gives no event loop: {error}")))?;
+    let done = runtime.block_on(work);
+    // A name resolution that takes its time must not hold the answer back.
+    runtime.shutdown_background();
+    done
 }
 
 async fn ask(context: &Context, command: Command) -> Result<(), Failure> {

@@ -176,6 +176,16 @@ impl Output {
         Ok(Secret::new(answer.trim().to_owned()))
     }
 
+    /// Says something to the person at the terminal, beside the output, as it stands: a prompt ends without a line break.
+    pub fn say(&self, text: &str) {
+        self.aside(&clean(text));
+    }
+
+    /// Whether yes was said beforehand.
+    pub const fn is_agreed(&self) -> bool {
+        self.yes
+    }
+
     /// Says how it ended.
     pub fn failure(&self, failure: &Failure) -> ExitCode {
         if let Some(document) = failure.document.as_ref().filter(|_| self.json) {

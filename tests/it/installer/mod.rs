@@ -2,4 +2,9 @@
 
 mod az;
 mod explain;
+mod installed;
+mod newcomer;
 mod registration;
+mod screen;
+mod setup;
+mod terminal;
