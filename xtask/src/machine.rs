@@ -65,6 +65,7 @@ pub const BOOT: &[Tool] = &[
     tool("mmdebstrap", "mmdebstrap", "mmdebstrap"),
     tool("nsenter", "util-linux", "util-linux"),
     tool("pgrep", "procps", "procps-ng"),
+    tool("openssl", "openssl", "openssl"),
 ];
 
 /// For a booted system with its own kernel.

@@ -10,11 +10,13 @@ step 'after the reboot it serves' eventually answers
 step 'the mailbox is still connected' eventually bash -c "onedeskctl --json mailbox list | grep -q $MAILBOX"
 step 'the credentials are in force again' eventually client_id_is "$(simulator client_id)"
 
+# The repository carried to a host without internet: a folder, and the signatures checked as before.
 downgrade() {
-    use_repository release-1
-    in_dnf downgrade 'onedesk-*'
+    cp -r $SERVED/release-1 /srv/onedesk-repository
+    sed 's|http://[^/]*/release-1|file:///srv/onedesk-repository|' $SERVED/release-1/onedesk.repo >/etc/yum.repos.d/onedesk.repo
+    grep -q '^repo_gpgcheck=1' /etc/yum.repos.d/onedesk.repo && in_dnf downgrade 'onedesk-*'
 }
-step 'a downgrade within the same schema works' downgrade
+step 'a downgrade within the same schema works, from a repository in a folder' downgrade
 step 'all four are of the old release' eval '[ "$(installed_releases)" = "4 1" ]'
 step 'the downgraded daemon serves' eventually answers
 

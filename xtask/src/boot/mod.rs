@@ -13,8 +13,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::command::{command, shown};
-use crate::{lint, machine, workspace};
+use crate::command::{command, quiet};
+use crate::{lint, machine, programs, workspace};
 use container::{Container, Ending};
 
 /// What `cargo xtask boot` takes.
@@ -99,13 +99,16 @@ impl Stage {
         }
         fs::create_dir_all(&served)?;
         let stage = Self { work, served, started: Instant::now() };
-        shown(command("cargo", ["build", "--quiet", "--locked", "--package", "entra-sim"]).current_dir(root))?;
-        fs::copy(root.join("target/debug/entra-sim"), stage.served.join("entra-sim"))?;
+        fs::copy(programs::of_the_tests(root)?.join("entra-sim"), stage.served.join("entra-sim"))?;
         for file in fs::read_dir(root.join("tests/e2e/boot"))? {
             let file = file?.path();
             fs::copy(&file, stage.served.join(file.file_name().unwrap_or_default()))?;
         }
-        stage.lap("simulator and scripts are in place");
+        let subject = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
+        let mut openssl = command("openssl", subject);
+        openssl.args(["-addext", "subjectAltName=DNS:localhost", "-keyout"]).arg(stage.served.join("tls.key"));
+        quiet(openssl.arg("-out").arg(stage.served.join("tls.crt")))?;
+        stage.lap("simulator, scripts and a certificate are in place");
         Ok(stage)
     }
 
