@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use entra_sim::{CLIENT_ID, Config, SECRET, Simulator, TENANT};
+use entra_sim::{CLIENT_ID, Config, SECOND_SECRET, SECRET, Simulator, TENANT};
 
 /// A simulator of the Microsoft identity platform on a loopback socket.
 #[derive(Parser)]
@@ -60,7 +60,7 @@ fn announce(simulator: &Simulator) {
     let (address, authority, graph) = (simulator.address().to_string(), simulator.authority(), simulator.graph());
     println!(
         "{}",
-        serde_json::json!({"address": address, "authority": authority, "graph": graph, "tenant": TENANT, "client_id": CLIENT_ID, "client_secret": SECRET})
+        serde_json::json!({"address": address, "authority": authority, "graph": graph, "tenant": TENANT, "client_id": CLIENT_ID, "client_secret": SECRET, "second_secret": SECOND_SECRET})
     );
 }
 
