@@ -27,7 +27,7 @@ use crate::settings;
 use crate::system::watch as files;
 
 pub use assets::{Found, PREFIX as ASSETS};
-pub use texts::text;
+pub use texts::{filled, find, text};
 
 use folder::Folder;
 use kit::Kit;

@@ -174,7 +174,7 @@ fn a_hostile_logo_is_not_shown_and_is_told() {
     let disk = Disk::new();
     disk.write("templates/logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\">\n<script>alert(1)</script></svg>");
     let pages = disk.load();
-    assert!(!main(&pages).contains("<img"));
+    assert!(!main(&pages).contains("brand/logo"));
     assert_eq!(pages.problems().borrow()[0].line, Some(2));
     assert_eq!(pages.asset("brand/logo.svg"), None);
 }
@@ -209,4 +209,50 @@ async fn a_changed_override_is_taken_without_a_restart() {
             found = tokio::time::timeout(std::time::Duration::from_secs(20), changed) => found.unwrap(),
         }
     }
+}
+
+/// All sources of the project, but these tests, and those that ask for texts: others have functions of the same names.
+fn sources() -> (String, String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut ahead = vec![root.join("src"), root.join("packaging/pages")];
+    let (mut sources, mut asking) = (String::new(), String::new());
+    while let Some(folder) = ahead.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_source = path.extension().is_some_and(|kind| kind == "rs" || kind == "html") && !path.ends_with("pages/tests.rs");
+            if path.is_dir() {
+                ahead.push(path);
+            } else if is_source {
+                let source = fs::read_to_string(&path).unwrap();
+                if path.extension().is_some_and(|kind| kind == "html") || source.contains("crate::pages::") {
+                    asking += &source;
+                }
+                sources += &source;
+            }
+        }
+    }
+    (sources, asking)
+}
+
+#[test]
+fn every_text_that_is_asked_for_is_there_and_every_text_is_asked_for() {
+    let (sources, asking) = sources();
+    let mut asked: Vec<&str> = Vec::new();
+    for (call, before) in [("t(\"", "{ (,"), ("text(\"", " (&,["), ("filled(\"", " (&,[")] {
+        for (at, _) in asking.match_indices(call) {
+            let stands_alone = at == 0 || before.contains(&asking[at - 1..at]) || asking.as_bytes()[at - 1] == b'\n';
+            if stands_alone {
+                asked.extend(asking[at + call.len()..].split('"').next());
+            }
+        }
+    }
+    let missing: Vec<_> = asked.iter().filter(|key| find(key).is_none()).collect();
+    assert!(missing.is_empty(), "texts that are not in the catalogue: {missing:?}");
+    let is_used = |key: &str| match key.strip_prefix("error.headline.") {
+        // Found by a problem's code.
+        Some(code) => sources.contains(&format!("\"{code}\"")),
+        None => asked.contains(&key),
+    };
+    let unused: Vec<_> = texts::keys().filter(|key| !is_used(key)).collect();
+    assert!(unused.is_empty(), "texts that nobody asks for: {unused:?}");
 }

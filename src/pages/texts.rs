@@ -18,8 +18,13 @@ static TEXTS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
 });
 
 /// The text of `key`; the key itself where there is none, which a test rules out.
-pub fn text(key: &str) -> &str {
+pub fn text(key: &'static str) -> &'static str {
     find(key).unwrap_or(key)
+}
+
+/// The text of `key` with its places filled.
+pub fn filled(key: &'static str, values: &[(&str, &str)]) -> String {
+    fill(text(key), values)
 }
 
 /// The text of `key`, if there is one.
@@ -58,4 +63,10 @@ fn flatten(prefix: &str, table: &toml::Table, texts: &mut BTreeMap<String, Strin
             _ => {}
         }
     }
+}
+
+/// Every key of the catalogue.
+#[cfg(test)]
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    TEXTS.keys().map(String::as_str)
 }

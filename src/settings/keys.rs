@@ -135,6 +135,7 @@ pub const KEYS: &[Key] = &[
     text("apps.widget", ""),
     text("apps.kb", ""),
     text("apps.portal", ""),
+    list("apps.widget_origins", &[]),
     at_restart(text("pages.webapps", "/usr/share/onedesk/webapps")),
     at_restart(text("pages.customerapps", "/usr/share/onedesk/customerapps")),
     at_restart(text("pages.overrides", "/etc/onedesk/templates")),

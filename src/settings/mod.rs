@@ -220,6 +220,8 @@ pub struct Apps {
     pub kb: Option<Url>,
     /// Portal.
     pub portal: Option<Url>,
+    /// Sites that may embed the Widget, as browsers write origins.
+    pub widget_origins: Vec<String>,
 }
 
 /// `[pages]`: the folders that pages come from.

@@ -117,6 +117,9 @@ fn each_mistake_is_named_and_says_what_to_write() {
         ("[directory]\ninterval = \"0m\"", "directory.interval must be longer", "1s"),
         ("[admin]\nnetworks = [\"10.0.0.0/33\"]", "admin.networks holds what is not a network", "ADDRESS/BITS"),
         ("[local_api]\ntoken_readers = [\"a b\"]", "local_api.token_readers holds what is not a user", "@GROUP"),
+        ("[apps]\nwidget_origins = [\"https://*.example.com\"]", "apps.widget_origins holds what is not an origin", "each host by itself"),
+        ("[apps]\nwidget_origins = [\"https://h.example/x\"]", "apps.widget_origins holds what is not an origin", "scheme, host"),
+        ("[apps]\nwidget_origins = [\"http://h.example\"]", "apps.widget_origins holds an origin that is plain http", "https://"),
         ("[log]\nlevel = \"inf\"", "log.level is not a level", "did you mean \"info\"?"),
     ] {
         let error = parse(text).expect_err(text);

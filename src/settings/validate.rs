@@ -136,7 +136,8 @@ impl Judge<'_> {
         let widget = self.text("apps.widget", optional(values::app));
         let kb = self.text("apps.kb", optional(values::app));
         let portal = self.text("apps.portal", optional(values::app));
-        Some(Apps { main: main?, widget: widget?, kb: kb?, portal: portal? })
+        let widget_origins = self.list("apps.widget_origins", values::site);
+        Some(Apps { main: main?, widget: widget?, kb: kb?, portal: portal?, widget_origins: widget_origins? })
     }
 
     fn pages(&mut self) -> Option<Pages> {

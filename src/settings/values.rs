@@ -76,6 +76,18 @@ pub(super) fn app(text: &str) -> Result<Url, Bad> {
     web_url(text, "https://kb.example.com/")
 }
 
+/// An origin, as browsers write it.
+pub(super) fn site(text: &str) -> Result<String, Bad> {
+    let example = "https://www.example.com";
+    let bad = || Bad::new("holds what is not an origin", format!("write scheme, host and port only, as {example}; each host by itself"));
+    let url = web_url(text, example).map_err(|_| bad())?;
+    if url.path() != "/" || url.query().is_some() || text.contains('*') {
+        return Err(bad());
+    }
+    needs_tls(&url).map_err(|fault| Bad::new("holds an origin that is plain http", fault.hint))?;
+    Ok(url.origin().ascii_serialization())
+}
+
 pub(super) fn proxy(text: &str) -> Result<Secret<String>, Bad> {
     let example = "http://proxy.example.com:3128";
     // The parser's own words are left out: with them a password could slip through.

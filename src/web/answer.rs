@@ -2,14 +2,16 @@
 
 use axum::Extension;
 use axum::extract::{OriginalUri, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, LOCATION, REFRESH, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use minijinja::Value;
 
 use super::Door;
+use super::error_page::ErrorPage;
 use super::front::Visitor;
-use super::pages::{ErrorPage, Page};
+use super::pages::Page;
+use super::waiting::Waiting;
 use crate::flows::Browser;
 use crate::flows::connect::{Error as ConnectError, ErrorKind};
 use crate::model::{Problem, ProblemDocument};
@@ -52,8 +54,14 @@ pub fn problem_answer(door: &Door, visitor: &Visitor, status: StatusCode, proble
         let document = ProblemDocument::from_problem(status.as_u16(), title(status), problem).request(visitor.request_id);
         return (status, [(CONTENT_TYPE, ProblemDocument::MEDIA_TYPE)], document.with_provider(provider).to_json()).into_response();
     }
-    let page = ErrorPage::new(problem, provider, visitor.request_id, door.services.clock.now());
-    (status, door.pages.render(&Page::Error(page))).into_response()
+    let waiting = visitor.waiting.as_ref().filter(|_| Waiting::helps(status));
+    let page = ErrorPage::new(status, problem, provider, waiting, visitor.request_id, door.services.clock.now())
+        .with_home(visitor.is_signing_on && waiting.is_none());
+    let mut response = (status, door.pages.render(&Page::Error(page))).into_response();
+    if let Some(refresh) = waiting.and_then(Waiting::refresh) {
+        response.headers_mut().insert(REFRESH, refresh);
+    }
+    response
 }
 
 /// A packaged page, or what to install where there is none (503: it is there as soon as the package is).

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::Door;
+use super::waiting::Waiting;
 use crate::flows::Browser;
 use crate::model::RequestId;
 use crate::system::peer::{self, Peer};
@@ -35,6 +36,10 @@ pub struct Visitor {
     pub secure: bool,
     /// Whether the client wants JSON rather than a page.
     pub wants_json: bool,
+    /// Whether somebody signs on to an app, whose way back is the start page.
+    pub is_signing_on: bool,
+    /// The address to try again, where that may be done.
+    pub waiting: Option<Waiting>,
 }
 
 impl Visitor {
@@ -62,7 +67,7 @@ pub async fn front(State(door): State<Door>, mut request: Request, next: Next) -
     if !is_framable {
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     door.services.metrics.http_answered("http", response.status().as_u16());
@@ -77,7 +82,16 @@ fn visitor(door: &Door, request: &Request) -> Visitor {
     let peer = request.extensions().get::<Peer>();
     let address = peer.map(|peer| peer::client_address(peer, headers, &settings.listen.trusted_proxies));
     let browser = cookies(headers).find_map(|header| Browser::from_cookies(header, secure));
-    Visitor { request_id: RequestId::new(), address, browser, secure, wants_json: wants_json(headers) }
+    let is_signing_on = request.uri().path().starts_with("/sso/");
+    Visitor {
+        request_id: RequestId::new(),
+        address,
+        browser,
+        secure,
+        wants_json: wants_json(headers),
+        is_signing_on,
+        waiting: Waiting::of(request),
+    }
 }
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {

@@ -4,13 +4,14 @@ mod admin;
 mod answer;
 mod assets;
 mod entrance;
+mod error_page;
 mod front;
 mod health;
 mod integrations;
-mod not_yet;
 mod pages;
 mod results;
 mod sso;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -86,7 +87,6 @@ fn router(services: Services) -> Router {
         .merge(integrations::routes())
         .merge(sso::routes())
         .merge(admin::routes(&door))
-        .merge(not_yet::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .merge(assets::routes())
@@ -104,4 +104,30 @@ pub fn samples() -> Vec<crate::pages::Sample> {
 /// The metrics door.
 pub fn metrics_router(services: Services) -> Router {
     Router::new().route("/metrics", get(health::numbers)).with_state(services)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples;
+    use crate::pages::Pages;
+    use crate::settings;
+
+    #[test]
+    fn every_packaged_page_shows_all_of_its_samples_without_a_problem() {
+        let packaging = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/pages");
+        let folders = settings::Pages {
+            webapps: packaging.join("webapps"),
+            customerapps: packaging.join("customerapps"),
+            overrides: "/nonexistent".into(),
+        };
+        let samples = samples();
+        let told = |pages: &Pages| pages.problems().borrow().clone();
+        let pages = Pages::load(&folders, samples.clone());
+        assert_eq!(told(&pages), []);
+        for sample in &samples {
+            let html = pages.render(sample.name, &sample.values);
+            assert!(html.as_ref().is_ok_and(|html| html.contains("</html>")), "{}: {html:?}", sample.name);
+        }
+        assert_eq!(told(&pages), []);
+    }
 }

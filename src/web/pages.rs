@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use axum::response::Html;
-use jiff::Timestamp;
 use minijinja::{Value, context};
 use serde::Serialize;
 
+use super::error_page::ErrorPage;
 use super::sso::NoticePage;
-use crate::model::{Problem, RequestId};
-use crate::oauth::aadsts;
-use crate::oauth::token::ProviderError;
-use crate::pages::{Absent, Found, Pages as Store};
+use crate::model::Problem;
+use crate::pages::{Absent, Found, Pages as Store, filled, text};
 use crate::{directory, mailboxes};
 
 /// Where not even a compiled-in page can be shown.
@@ -31,82 +29,36 @@ pub enum Page {
 /// Says what is connected now and what happens next.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConnectedPage {
-    title: String,
+    title: &'static str,
     sentence: String,
-    facts: Vec<(String, String)>,
-    next: Vec<String>,
+    facts: Vec<(&'static str, String)>,
+    next: Vec<&'static str>,
 }
 
 impl ConnectedPage {
     /// For a mailbox.
     pub fn mailbox(connected: &mailboxes::Connected) -> Self {
         let address = connected.address.as_str();
-        let mut facts = vec![("Mailbox".to_owned(), address.to_owned())];
+        let mut facts = vec![(text("connected.mailbox.fact"), address.to_owned())];
         if !connected.signed_in_as.eq_ignore_ascii_case(address) {
-            facts.push(("Signed in as".to_owned(), connected.signed_in_as.clone()));
+            facts.push((text("connected.signed_in_as"), connected.signed_in_as.clone()));
         }
         Self {
-            title: if connected.again { "Mailbox connected again" } else { "Mailbox connected" }.to_owned(),
-            sentence: format!("OneDesk can now read and send mail for {address}."),
+            title: if connected.again { text("connected.mailbox.again") } else { text("connected.mailbox.title") },
+            sentence: filled("connected.mailbox.sentence", &[("address", address)]),
             facts,
-            next: vec![
-                "You can close this window. OneDesk keeps the permission fresh by itself; you need not sign in again.".to_owned(),
-                "Your password was not given to OneDesk, and changing it does not end the connection.".to_owned(),
-                "To end it, your administrator removes the mailbox here, or you withdraw the permission in your Microsoft account."
-                    .to_owned(),
-            ],
+            next: vec![text("connected.close"), text("connected.mailbox.password"), text("connected.mailbox.end")],
         }
     }
 
     /// For a directory.
     pub fn directory(connected: &directory::Connected) -> Self {
+        let tenant = connected.tenant_id.to_string();
         Self {
-            title: if connected.again { "Directory connected again" } else { "Directory connected" }.to_owned(),
-            sentence: format!("OneDesk may now read users and groups of the tenant {}.", connected.tenant_id),
-            facts: vec![
-                ("Tenant".to_owned(), connected.tenant_id.to_string()),
-                ("Signed in as".to_owned(), connected.connected_by.clone()),
-            ],
-            next: vec![
-                "You can close this window. OneDesk keeps the permission fresh by itself; you need not sign in again.".to_owned(),
-                "Check that this is the tenant you meant: onedeskctl directory status lists it, onedeskctl directory disconnect removes it.".to_owned(),
-            ],
-        }
-    }
-}
-
-/// Says what happened, who can fix it and how, and gives what support will ask for.
-#[derive(Debug, Serialize)]
-pub struct ErrorPage {
-    title: String,
-    hint: String,
-    who: &'static str,
-    steps: Vec<String>,
-    facts: Vec<(&'static str, String)>,
-}
-
-impl ErrorPage {
-    /// The page about `problem`; `provider` is what Microsoft said, where it said something.
-    pub fn new(problem: &Problem, provider: Option<&ProviderError>, request_id: RequestId, now: Timestamp) -> Self {
-        let explanation = provider.filter(|provider| !provider.codes.is_empty()).map(aadsts::explain_error);
-        let mut facts = vec![("Code", problem.code.clone())];
-        if let Some(provider) = provider {
-            let codes = provider.codes.iter().map(|code| format!("AADSTS{code}")).collect::<Vec<_>>().join(", ");
-            let ids =
-                [("Trace ID", &provider.trace_id), ("Correlation ID", &provider.correlation_id), ("Microsoft's time", &provider.timestamp)];
-            facts.push(("Microsoft's code", codes));
-            facts.push(("Microsoft's error", provider.error.clone()));
-            facts.extend(ids.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
-        }
-        facts.push(("Time", now.to_string()));
-        facts.push(("Request", request_id.to_string()));
-        facts.retain(|(_, value)| !value.is_empty());
-        Self {
-            title: problem.title.clone(),
-            hint: problem.hint.clone(),
-            who: explanation.as_ref().map_or("", |explanation| explanation.who.sentence()),
-            steps: explanation.map(|explanation| explanation.steps).unwrap_or_default(),
-            facts,
+            title: if connected.again { text("connected.directory.again") } else { text("connected.directory.title") },
+            sentence: filled("connected.directory.sentence", &[("tenant", &tenant)]),
+            facts: vec![(text("connected.directory.fact"), tenant), (text("connected.signed_in_as"), connected.connected_by.clone())],
+            next: vec![text("connected.close"), text("connected.directory.check")],
         }
     }
 }
@@ -156,9 +108,10 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::token::ProviderError;
 
     fn error_page(problem: &Problem, provider: Option<&ProviderError>) -> String {
-        let page = ErrorPage::new(problem, provider, RequestId::new(), Timestamp::UNIX_EPOCH);
+        let page = ErrorPage::sample(problem, provider);
         let store = Store::load(&crate::settings::Pages::default(), Vec::new());
         Pages::new(Arc::new(store)).render(&Page::Error(page)).0
     }
@@ -173,7 +126,8 @@ mod tests {
             ..ProviderError::default()
         };
         let html = error_page(&Problem::new("AADSTS7000222", "the client secret has expired", "make a new one"), Some(&provider));
-        for part in ["AADSTS7000222", "the client secret has expired", "make a new one", "trace-1", "correlation-1", "1970-01-01T00:00:00Z"]
+        for part in
+            ["AADSTS7000222", "the client secret has expired.", "make a new one.", "trace-1", "correlation-1", "1970-01-01T00:00:00Z"]
         {
             assert!(html.contains(part), "{part} in {html}");
         }

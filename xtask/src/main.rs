@@ -5,6 +5,7 @@
 
 mod bench;
 mod boot;
+mod browser;
 mod command;
 mod demo;
 mod lanes;

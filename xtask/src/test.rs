@@ -8,7 +8,7 @@ use clap::Args;
 use crate::command::{command, quiet, shown};
 use crate::lanes::Lanes;
 use crate::package::binaries;
-use crate::{boot, demo, lint, machine, programs, workspace};
+use crate::{boot, browser, demo, lint, machine, programs, workspace};
 
 /// What `cargo xtask test` takes.
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut lanes = Lanes::new(options.only.clone());
 
     lanes.run("tools", || {
-        let mut tools = vec![machine::BUILD, machine::NODE, machine::SERVERS, machine::PACKAGE, machine::LINT];
+        let mut tools = vec![machine::BUILD, machine::NODE, machine::BROWSER, machine::SERVERS, machine::PACKAGE, machine::LINT];
         if !options.no_boot {
             tools.push(machine::BOOT);
         }
@@ -56,6 +56,10 @@ pub fn run(options: &Options) -> Result<()> {
     lanes.run("the demo walks by itself", || {
         programs::of_the_tests(&root)?;
         demo::run(&demo::Options { check: true, built: true })
+    });
+    lanes.run("a real browser", || {
+        npm(&root.join(browser::FOLDER))?;
+        browser::run(&root, &programs::of_the_tests(&root)?)
     });
     lanes.run("checks of what is packaged", || lint::run(&root));
 

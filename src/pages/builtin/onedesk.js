@@ -15,7 +15,13 @@
     button.addEventListener("click", function () {
       var source = document.getElementById(button.dataset.copy);
       if (!source) { return; }
-      var text = "value" in source ? source.value : source.innerText;
+      var text = "value" in source ? source.value : source.textContent;
+      if (source.tagName === "DL") {
+        /* Also of what is folded away: a line for each fact. */
+        text = Array.from(source.children, function (fact) {
+          return Array.from(fact.children, function (part) { return part.textContent; }).join(": ");
+        }).join("\n");
+      }
       navigator.clipboard.writeText(text.trim()).then(function () { copied(button); }, function () {
         var range = document.createRange();
         range.selectNodeContents(source);

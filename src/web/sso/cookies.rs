@@ -11,6 +11,8 @@ const SESSION: &str = "onedesk-session";
 /// The Widget's, in a frame on another site: kept apart for each site that shows it (CHIPS), and good for the Widget alone.
 const WIDGET: &str = "onedesk-widget";
 const ADMIN: &str = "onedesk-admin";
+/// A cookie that also a frame on another site's page keeps, for that site alone, with third-party cookies blocked.
+const FRAMED: &str = "Path=/; HttpOnly; SameSite=None; Secure; Partitioned";
 /// As long as the session behind it.
 const ADMIN_AGE: u32 = 8 * 3600;
 
@@ -39,10 +41,19 @@ pub fn set_session(response: &mut Response, id: &Secret<String>, secure: bool) {
     set(response, &format!("{}{SESSION}={}; Path=/; HttpOnly; SameSite=Lax{}", prefix(secure), id.expose(), flags(secure)));
 }
 
-/// Gives the Widget's frame a session of its own.
+/// Gives the Widget's frame a session of its own. Browsers take `Secure` cookies from loopback without TLS, so it is tried there as it is used.
 pub fn set_widget(response: &mut Response, id: &Secret<String>, secure: bool) {
-    let flags = if secure { "; SameSite=None; Secure; Partitioned" } else { "; SameSite=Lax" };
-    set(response, &format!("{}{WIDGET}={}; Path=/; HttpOnly{flags}", prefix(secure), id.expose()));
+    set(response, &format!("{}{WIDGET}={}; {FRAMED}", prefix(secure), id.expose()));
+}
+
+/// The session of the Widget's frame alone.
+pub fn widget(headers: &HeaderMap, secure: bool) -> Option<&str> {
+    value(headers, WIDGET, secure)
+}
+
+/// Takes the Widget's session away.
+pub fn clear_widget(response: &mut Response, secure: bool) {
+    set(response, &format!("{}{WIDGET}=; {FRAMED}; Max-Age=0", prefix(secure)));
 }
 
 /// Takes it away.

@@ -1,7 +1,7 @@
 //! The four apps' entry pages: who is signed in, the way in and out, and the way to the app where it lives elsewhere.
 
 use axum::extract::State;
-use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::get;
@@ -25,8 +25,10 @@ const LOOPBACK_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 
 
 /// The routes of this file.
 pub fn routes() -> Router<Door> {
+    // The Widget's is its own: it may be framed.
     App::ALL
         .into_iter()
+        .filter(|app| *app != App::Widget)
         .fold(Router::new(), |router, app| router.route(path(app), get(move |state, visitor, headers| entry(app, state, visitor, headers))))
 }
 
@@ -61,13 +63,14 @@ const fn template(app: App) -> &'static str {
 
 /// What an entry page shows.
 #[derive(Debug, Default, Serialize)]
-struct EntryPage {
+pub struct EntryPage {
     app: &'static str,
     title: &'static str,
     person: Option<Person>,
     is_allowed: bool,
     open: Option<String>,
     ways: Vec<Way>,
+    others: Vec<Way>,
     closed: Option<Closed>,
 }
 
@@ -91,7 +94,8 @@ struct Closed {
     hint: &'static str,
 }
 
-async fn entry(app: App, State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap) -> Response {
+/// The entry page of an app.
+pub async fn entry(app: App, State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap) -> Response {
     let sso = &door.services.sso;
     let current = match cookies::session(&headers, visitor.secure) {
         Some(session) => sso.current(session).await,
@@ -102,20 +106,46 @@ async fn entry(app: App, State(door): State<Door>, Extension(visitor): Extension
     }
     let page = match current {
         Err(error) => return refuse(&door, &visitor, &error),
-        Ok(Some(current)) => EntryPage {
-            is_allowed: current.entry.apps.contains(app),
-            open: elsewhere(&door.services.settings.borrow().apps, app).map(Url::to_string),
-            ..EntryPage::of(app).signed_in(Person::of(&current))
-        },
-        Ok(None) => EntryPage::of(app).ways_in(sso.connections(), app),
+        Ok(current) => EntryPage::new(app, &door.services.settings.borrow().apps, sso.connections(), current.as_ref()),
     };
     let mut response = show(&door, &visitor, template(app), &context! { page });
     let policy = if visitor.secure { POLICY } else { LOOPBACK_POLICY };
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    // With none at all, browsers send `Origin: null` with the form, and older ones nothing else by which it is known as ours.
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
 impl EntryPage {
+    /// For whoever is signed in, or for nobody.
+    pub fn new(app: App, apps: &Apps, connections: &Connections, current: Option<&Current>) -> Self {
+        match current {
+            Some(current) => Self {
+                is_allowed: current.entry.apps.contains(app),
+                open: elsewhere(apps, app).map(Url::to_string),
+                others: others(app, current),
+                ..Self::of(app).signed_in(Person::of(current))
+            },
+            None => Self::of(app).ways_in(connections, app),
+        }
+    }
+
+    /// One for each of its shapes.
+    pub fn samples(app: App) -> [Self; 6] {
+        let person =
+            || Person { name: "Ann Example".to_owned(), email: "ann@example.com".to_owned(), kind: "User", initials: "AE".to_owned() };
+        let way = |label: &str| Way { label: label.to_owned(), href: "/sso/login/1/main".to_owned() };
+        let closed = Closed { why: text("entry.closed.disabled"), hint: text("entry.closed.disabled_hint") };
+        [
+            Self { is_allowed: true, others: vec![way("Portal")], ..Self::of(app).signed_in(person()) },
+            Self { is_allowed: true, open: Some("https://app.example.com/".to_owned()), ..Self::of(app).signed_in(person()) },
+            Self::of(app).signed_in(person()),
+            Self { ways: vec![way("One")], ..Self::of(app) },
+            Self { ways: vec![way("One"), way("Two")], ..Self::of(app) },
+            Self { closed: Some(closed), ..Self::of(app) },
+        ]
+    }
+
     fn of(app: App) -> Self {
         Self { app: app.as_str(), title: app.title(), ..Self::default() }
     }
@@ -130,6 +160,12 @@ impl EntryPage {
         let closed = records.is_empty().then(|| Closed::find(connections, app));
         Self { ways, closed, ..self }
     }
+}
+
+/// Where else the person may go. The Widget is where it is embedded.
+fn others(app: App, current: &Current) -> Vec<Way> {
+    let others = App::ALL.into_iter().filter(|other| *other != app && *other != App::Widget && current.entry.apps.contains(*other));
+    others.map(|other| Way { label: other.title().to_owned(), href: path(other).to_owned() }).collect()
 }
 
 impl Person {
@@ -170,21 +206,7 @@ impl Closed {
 
 /// What the entry pages may be shown with.
 pub fn samples() -> Vec<Sample> {
-    let page = |app, page: EntryPage| Sample { name: template(app), values: context! { page } };
-    let person = || Person { name: "Ann Example".to_owned(), email: "ann@example.com".to_owned(), kind: "User", initials: "AE".to_owned() };
-    let way = |label: &str| Way { label: label.to_owned(), href: "/sso/login/1/main".to_owned() };
-    let closed = Closed { why: text("entry.closed.disabled"), hint: text("entry.closed.disabled_hint") };
-    let of = |app| {
-        [
-            EntryPage { is_allowed: true, ..EntryPage::of(app).signed_in(person()) },
-            EntryPage { is_allowed: true, open: Some("https://app.example.com/".to_owned()), ..EntryPage::of(app).signed_in(person()) },
-            EntryPage::of(app).signed_in(person()),
-            EntryPage { ways: vec![way("One")], ..EntryPage::of(app) },
-            EntryPage { ways: vec![way("One"), way("Two")], ..EntryPage::of(app) },
-            EntryPage { closed: Some(closed), ..EntryPage::of(app) },
-        ]
-        .map(|values| page(app, values))
-    };
+    let of = |app| EntryPage::samples(app).map(|page| Sample { name: template(app), values: context! { page } });
     App::ALL.into_iter().flat_map(of).collect()
 }
 

@@ -19,6 +19,7 @@ use crate::flows::Browser;
 use crate::model::ConnectionId;
 use crate::model::person::{App, Kind};
 use crate::oauth::callback::{Callback, CallbackError};
+use crate::pages::{filled, text};
 use crate::sso::{Arrival, Beginning, CALLBACK_PATH, Departure, Error, Purpose, ReturnTo, SignedIn};
 
 /// A form post holds a code, a state and little else; the parser has the same bound.
@@ -121,9 +122,10 @@ async fn choose(State(door): State<Door>, Extension(visitor): Extension<Visitor>
             &Error::forbidden("sso_off", format!("there is no single sign-on for the {} now", app.title()), hint),
         );
     }
-    let mut page = NoticePage::new(format!("Sign in to the {}", app.title()), "Choose how you sign in.");
+    let mut page = NoticePage::new(filled("choose.title", &[("app", app.title())]), text("choose.sentence"));
     for record in records {
-        page = page.link(format!("Sign in with {}", record.details.name), with_return_to(&record.login_path(app), return_to.as_ref()));
+        page = page
+            .link(filled("entry.sign_in", &[("name", &record.details.name)]), with_return_to(&record.login_path(app), return_to.as_ref()));
     }
     door.pages.render(&Page::Notice(page)).into_response()
 }
@@ -217,6 +219,10 @@ fn destination(door: &Door, signed_in: &SignedIn) -> String {
 /// The Widget's frame exchanges the code that its popup got.
 async fn hand_over(State(door): State<Door>, Extension(visitor): Extension<Visitor>, request: Request) -> Response {
     let visitor = Visitor { wants_json: true, ..visitor };
+    if super::is_foreign(&door, request.headers()) {
+        let error = Error::forbidden("foreign_origin", "another site brings a code", "sign in in the Widget itself");
+        return refuse(&door, &visitor, &error);
+    }
     let body = to_bytes(request.into_body(), LARGEST_FORM).await.unwrap_or_default();
     let body = String::from_utf8_lossy(&body);
     let handed = match once(&body, ["code"]) {

@@ -2,7 +2,7 @@
 
 use axum::body::to_bytes;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,9 +14,10 @@ use super::super::front::{Framable, Visitor};
 use super::super::pages::Page;
 use super::notice::NoticePage;
 use super::parameters::once;
-use super::{cookies, refuse};
+use super::{cookies, is_foreign, refuse};
 use crate::audit::Actor;
 use crate::oauth::registration::FRONT_CHANNEL_LOGOUT;
+use crate::pages::text;
 use crate::sso::{Error, ErrorKind, SIGNED_OUT_PATH};
 
 /// A logout token with room to spare.
@@ -59,20 +60,13 @@ async fn sign_out(State(door): State<Door>, Extension(visitor): Extension<Visito
     }
 }
 
-/// Browsers say where a POST comes from; `null` is a sandbox or a redirect, and no page of ours.
-fn is_foreign(door: &Door, headers: &HeaderMap) -> bool {
-    let own = door.services.settings.borrow().public_url.clone();
-    let origin = headers.get(ORIGIN).map(|value| value.to_str().unwrap_or_default());
-    origin.is_some_and(|origin| own.is_none_or(|own| !own.as_str().eq_ignore_ascii_case(origin)))
-}
-
 /// Visiting this page proves nothing and changes nothing.
 async fn signed_out(State(door): State<Door>, Extension(visitor): Extension<Visitor>) -> Response {
     if let Some(browser) = &visitor.browser {
         door.services.sso.acted(browser);
     }
-    let page = NoticePage::new("You are signed out", "You have left OneDesk. On a shared computer, close the browser too.");
-    door.pages.render(&Page::Notice(page.link("Sign in again", "/"))).into_response()
+    let page = NoticePage::new(text("signed_out.title"), text("signed_out.sentence"));
+    door.pages.render(&Page::Notice(page.link(text("signed_out.again"), "/"))).into_response()
 }
 
 async fn front_channel(State(door): State<Door>, Extension(visitor): Extension<Visitor>, RawQuery(query): RawQuery) -> Response {

@@ -11,7 +11,8 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use self::stage::{MAILBOX, Place, Stage};
+pub use self::stage::Stage;
+use self::stage::{MAILBOX, Place};
 use crate::command::{command, shown};
 use crate::{machine, workspace};
 

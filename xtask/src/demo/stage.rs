@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -133,7 +133,12 @@ pub struct Stage {
 impl Stage {
     /// Starts both, with nothing configured but who they are to each other.
     pub fn set() -> Result<Self> {
-        let programs = std::env::current_exe()?.parent().context("this program is in no folder")?.to_path_buf();
+        Self::set_in(std::env::current_exe()?.parent().context("this program is in no folder")?)
+    }
+
+    /// The same with the programs of that folder.
+    pub fn set_in(programs: &Path) -> Result<Self> {
+        let programs = programs.to_path_buf();
         let folder = std::env::temp_dir().join(format!("onedesk-demo-{}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let mut simulator = start(Command::new(programs.join("entra-sim")).stdout(Stdio::piped()))?;
