@@ -1,11 +1,13 @@
 //! The one writer. Writes queue up; what waits together is one transaction with a savepoint each, and one sync for all
 //! (group commit): each answer is given after the commit. A write that was queued is finished even if its caller goes away.
+//!
+//! Every statement is a trip to SQLite's thread and back, which costs more than most statements do: there are no more than needed.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection as _, Executor as _};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::error::{engine, shared};
@@ -59,9 +61,18 @@ impl Writer {
         F: AsyncFnOnce(&mut Tx) -> Result<T, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let ended = || engine(std::io::Error::other("the store is closed"));
-        self.jobs.send(Box::new(Write { work: Some(work), result: None, reply })).await.map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())?
+        self.queue(Box::new(Write { work: Some(work), result: None, reply })).await?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Queues a write that answers by itself; waits for a place in the queue only.
+    pub(super) async fn queue(&self, job: Box<dyn Job>) -> Result<(), Error> {
+        self.jobs.send(job).await.map_err(|_| closed())
+    }
+
+    /// Queues a write that nobody waits for; returns whether there was a place in the queue.
+    pub(super) fn post(&self, job: Box<dyn Job>) -> bool {
+        self.jobs.try_send(job).is_ok()
     }
 
     /// What is changed from now on.
@@ -70,8 +81,12 @@ impl Writer {
     }
 }
 
+fn closed() -> Error {
+    engine(std::io::Error::other("the store is closed"))
+}
+
 /// A write in the queue, whatever it returns.
-trait Job: Send {
+pub(super) trait Job: Send {
     /// Does the work and keeps the result.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
@@ -80,8 +95,10 @@ trait Job: Send {
 }
 
 /// How a write ended, for the transaction around it.
-enum Outcome {
+pub(super) enum Outcome {
+    /// It stands, if the transaction does.
     Done,
+    /// Whatever it wrote is taken back.
     Refused,
     /// SQLite may have rolled everything back on its own (full disk, input/output error): the group cannot go on.
     Broken(Error),
@@ -155,33 +172,51 @@ async fn run(connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Job
 
 /// Runs the group as one transaction. On an error nothing of it was written.
 async fn commit(tx: &mut Tx, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
-    tx.connection.execute("BEGIN IMMEDIATE").await?;
-    let done = async {
-        for job in group {
-            step(tx, job.as_mut()).await?;
-        }
-        Ok(tx.connection.execute("COMMIT").await.map(|_| ())?)
-    }
-    .await;
+    run_kept(tx, "BEGIN IMMEDIATE").await?;
+    let done = match group {
+        [only] => alone(tx, only.as_mut()).await,
+        several => together(tx, several).await,
+    };
     if done.is_err() {
         // Fails where SQLite has rolled back already.
-        let _ = tx.connection.execute("ROLLBACK").await;
+        let _ = run_kept(tx, "ROLLBACK").await;
     }
     done
 }
 
-/// Runs one write of the group inside a savepoint.
-async fn step(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Error> {
-    let told = tx.changes.len();
-    tx.connection.execute("SAVEPOINT one").await?;
+/// Ends the transaction of one write: taking it back takes the transaction back.
+async fn alone(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Error> {
     match job.run(tx).await {
-        Outcome::Done => {}
+        Outcome::Done => run_kept(tx, "COMMIT").await,
         Outcome::Refused => {
-            tx.changes.truncate(told);
-            tx.connection.execute("ROLLBACK TO one").await?;
+            tx.changes.clear();
+            run_kept(tx, "ROLLBACK").await
         }
-        Outcome::Broken(cause) => return Err(cause),
+        Outcome::Broken(cause) => Err(cause),
     }
-    tx.connection.execute("RELEASE one").await?;
+}
+
+/// Runs each of several writes inside a savepoint, and commits them.
+async fn together(tx: &mut Tx, group: &mut [Box<dyn Job>]) -> Result<(), Error> {
+    for (place, job) in group.iter_mut().enumerate() {
+        let told = tx.changes.len();
+        let next = if place == 0 { "SAVEPOINT one" } else { "RELEASE one; SAVEPOINT one" };
+        sqlx::raw_sql(next).execute(&mut tx.connection).await?;
+        match job.run(tx).await {
+            Outcome::Done => {}
+            Outcome::Refused => {
+                tx.changes.truncate(told);
+                run_kept(tx, "ROLLBACK TO one").await?;
+            }
+            Outcome::Broken(cause) => return Err(cause),
+        }
+    }
+    // The last savepoint goes with the transaction.
+    run_kept(tx, "COMMIT").await
+}
+
+/// Runs a statement without parameters that is kept prepared.
+async fn run_kept(tx: &mut Tx, sql: &'static str) -> Result<(), Error> {
+    sqlx::query(sql).execute(&mut tx.connection).await?;
     Ok(())
 }
