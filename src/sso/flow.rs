@@ -11,9 +11,8 @@ use crate::flows::Browser;
 use crate::model::person::App;
 use crate::model::{Clock, ConnectionId, Secret};
 use crate::oauth::pkce::Verifier;
-use crate::store;
 use crate::store::flows::StateHash;
-use crate::store::sso::transit::{SignInRow, Transit};
+use crate::store::sso::transit::{Claim, SignInRow, Transit};
 
 /// How long a person may stand at the provider's sign-in page.
 const LIFE: SignedDuration = SignedDuration::from_mins(60);
@@ -148,7 +147,7 @@ impl SignIns {
         let plain = Secret::new(serde_json::to_string(&pending).map_err(|_| unreadable())?);
         let sealed = super::seal(&self.keyring, &SignInRow::context(&hash), &plain)?;
         let row = SignInRow { state: hash, browser: browser.hash(), sealed, expires_at: now + LIFE };
-        self.store.begin_sign_in(row, MOST, now).await?;
+        self.store.begin_sign_in(row, MOST).await?;
         Ok((state, pending))
     }
 
@@ -159,19 +158,17 @@ impl SignIns {
     pub async fn take(&self, state: &str, browser: Option<&Browser>) -> Result<Taken, Error> {
         let now = self.clock.now();
         let hash = state_hash(state);
-        let unknown = |error| match error {
-            store::Error::NotFound => Error::unknown_state(),
-            other => other.into(),
+        let claim = self.store.claim_sign_in(&hash, browser.map(Browser::hash).as_ref(), now).await;
+        let row = match claim.map_err(|error| super::unknown_as(error, Error::unknown_state))? {
+            Claim::Own(row) => row,
+            Claim::Foreign => {
+                return Err(Error::bad_request(
+                    "state_foreign",
+                    "this answer belongs to a sign-in that began in another browser",
+                    "go back to the app in the browser in which you want to sign in, and sign in there",
+                ));
+            }
         };
-        let row = self.store.peek_sign_in(&hash, now).await.map_err(unknown)?;
-        if browser.is_some_and(|browser| browser.hash() != row.browser) {
-            return Err(Error::bad_request(
-                "state_foreign",
-                "this answer belongs to a sign-in that began in another browser",
-                "go back to the app in the browser in which you want to sign in, and sign in there",
-            ));
-        }
-        let row = self.store.take_sign_in(&hash, now).await.map_err(unknown)?;
         let plain = self.keyring.open(&SignInRow::context(&hash), &row.sealed).map_err(|_| unreadable())?;
         let pending = serde_json::from_str(plain.expose()).map_err(|_| unreadable())?;
         Ok(if browser.is_some() { Taken::Own(pending) } else { Taken::WithoutCookie(pending) })

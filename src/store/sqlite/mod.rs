@@ -57,6 +57,7 @@ pub struct Opened {
 /// What the repositories work with; each has a file of its own.
 struct Engine {
     writer: Writer,
+    lobby: Arc<sso::Lobby>,
     readers: SqlitePool,
 }
 
@@ -89,7 +90,7 @@ impl Sqlite {
             .test_before_acquire(false)
             .connect_lazy_with(reading(path));
         let (writer, closed) = Writer::start(connection, lock).map_err(|source| OpenError::io(path, source))?;
-        let engine = Arc::new(Engine { writer, readers });
+        let engine = Arc::new(Engine { writer, lobby: Arc::default(), readers });
         let store = Store {
             grants: engine.clone(),
             connections: engine.clone(),

@@ -26,6 +26,15 @@ impl SignInRow {
     }
 }
 
+/// What claiming a sign-in gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the caller's, and used up.
+    Own(SignInRow),
+    /// Another browser began it; it stays as it is.
+    Foreign,
+}
+
 /// What an admin holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassKind {
@@ -61,14 +70,16 @@ pub struct PassRow {
 /// What is under way.
 #[async_trait]
 pub trait Transit: Send + Sync {
-    /// Keeps a sign-in. Those that ended before `now` go at the same time, and of the same browser the oldest beyond `most`.
-    async fn begin_sign_in(&self, sign_in: SignInRow, most: u32, now: Timestamp) -> Result<(), Error>;
+    /// Keeps a sign-in, soon on disk too: nobody waits for that, since losing one costs its person another click. Of the same browser
+    /// the oldest beyond `most` go.
+    async fn begin_sign_in(&self, sign_in: SignInRow, most: u32) -> Result<(), Error>;
 
-    /// Looks at a sign-in without using it up; [`Error::NotFound`] when unknown or ended at `now`.
-    async fn peek_sign_in(&self, state: &StateHash, now: Timestamp) -> Result<SignInRow, Error>;
+    /// Uses a sign-in up that `browser` began, or anybody where none is given: exactly one caller gets it. [`Error::NotFound`] when it is
+    /// unknown, used or ended at `now`.
+    async fn claim_sign_in(&self, state: &StateHash, browser: Option<&[u8; 32]>, now: Timestamp) -> Result<Claim, Error>;
 
-    /// Uses a sign-in up: exactly one caller gets it. [`Error::NotFound`] when unknown, used or ended at `now`.
-    async fn take_sign_in(&self, state: &StateHash, now: Timestamp) -> Result<SignInRow, Error>;
+    /// Waits until whatever began or was used is on disk: before the process ends.
+    async fn settle_sign_ins(&self) -> Result<(), Error>;
 
     /// Remembers a logout token until it ends; [`Error::Conflict`] when it was remembered before.
     async fn remember_logout_token(&self, hash: [u8; 32], expires_at: Timestamp) -> Result<(), Error>;

@@ -1,8 +1,11 @@
 //! Single sign-on on SQLite.
 
 mod desk;
+mod lobby;
 mod people;
 mod records;
 mod search;
 mod sessions;
 mod transit;
+
+pub(super) use lobby::Lobby;

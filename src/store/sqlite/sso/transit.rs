@@ -8,53 +8,43 @@ use sqlx::sqlite::SqliteRow;
 use super::super::{Engine, columns};
 use crate::store::Error;
 use crate::store::flows::StateHash;
-use crate::store::sso::transit::{PassKind, PassRow, SignInRow, Transit};
+use crate::store::sso::transit::{Claim, PassKind, PassRow, SignInRow, Transit};
 
 #[async_trait]
 impl Transit for Engine {
-    async fn begin_sign_in(&self, sign_in: SignInRow, most: u32, now: Timestamp) -> Result<(), Error> {
-        let begun = self.writer.write(async move |tx| {
-            sqlx::query("DELETE FROM sso_flows WHERE expires_at <= ?").bind(now.as_millisecond()).execute(&mut tx.connection).await?;
-            sqlx::query("INSERT INTO sso_flows (state, browser, expires_at, sealed) VALUES (?, ?, ?, ?)")
-                .bind(&sign_in.state.0[..])
-                .bind(&sign_in.browser[..])
-                .bind(sign_in.expires_at.as_millisecond())
-                .bind(sign_in.sealed.0)
-                .execute(&mut tx.connection)
-                .await?;
-            sqlx::query(
-                "DELETE FROM sso_flows WHERE state IN
-                    (SELECT state FROM sso_flows WHERE browser = ? ORDER BY expires_at DESC LIMIT -1 OFFSET ?)",
-            )
-            .bind(&sign_in.browser[..])
-            .bind(most)
-            .execute(&mut tx.connection)
-            .await?;
-            Ok(())
-        });
-        begun.await
+    async fn begin_sign_in(&self, sign_in: SignInRow, most: u32) -> Result<(), Error> {
+        let is_full = self.lobby.enter(sign_in, most);
+        if is_full {
+            return self.lobby.flush(&self.writer).await;
+        }
+        self.lobby.flush_soon(&self.writer);
+        Ok(())
     }
 
-    async fn peek_sign_in(&self, state: &StateHash, now: Timestamp) -> Result<SignInRow, Error> {
-        let row = sqlx::query("SELECT * FROM sso_flows WHERE state = ? AND expires_at > ?")
-            .bind(&state.0[..])
-            .bind(now.as_millisecond())
-            .fetch_one(&self.readers)
-            .await?;
-        sign_in(&row)
-    }
-
-    async fn take_sign_in(&self, state: &StateHash, now: Timestamp) -> Result<SignInRow, Error> {
-        let state = *state;
-        let taken = self.writer.write(async move |tx| {
-            let row = sqlx::query("DELETE FROM sso_flows WHERE state = ? AND expires_at > ? RETURNING *")
+    async fn claim_sign_in(&self, state: &StateHash, browser: Option<&[u8; 32]>, now: Timestamp) -> Result<Claim, Error> {
+        if let Some(claimed) = self.lobby.claim(state, browser, now) {
+            self.lobby.flush_soon(&self.writer);
+            return claimed;
+        }
+        let (state, browser) = (*state, browser.copied());
+        let claimed = self.writer.write(async move |tx| {
+            let row = sqlx::query("SELECT * FROM sso_flows WHERE state = ? AND expires_at > ?")
                 .bind(&state.0[..])
                 .bind(now.as_millisecond())
                 .fetch_one(&mut tx.connection)
                 .await?;
-            sign_in(&row)
+            let row = sign_in(&row)?;
+            if browser.is_some_and(|browser| browser != row.browser) {
+                return Ok(Claim::Foreign);
+            }
+            sqlx::query("DELETE FROM sso_flows WHERE state = ?").bind(&state.0[..]).execute(&mut tx.connection).await?;
+            Ok(Claim::Own(row))
         });
-        taken.await
+        claimed.await
+    }
+
+    async fn settle_sign_ins(&self) -> Result<(), Error> {
+        self.lobby.flush(&self.writer).await
     }
 
     async fn remember_logout_token(&self, hash: [u8; 32], expires_at: Timestamp) -> Result<(), Error> {
@@ -113,6 +103,7 @@ impl Transit for Engine {
     }
 
     async fn sweep_transit(&self, now: Timestamp) -> Result<(), Error> {
+        self.lobby.sweep(now);
         let swept = self.writer.write(async move |tx| {
             let now = now.as_millisecond();
             sqlx::query("DELETE FROM sso_flows WHERE expires_at <= ?").bind(now).execute(&mut tx.connection).await?;
