@@ -25,8 +25,8 @@ pub struct Newcomer {
 /// What becomes of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// They come in.
-    Admit(Admission, PersonId),
+    /// They come in, as this person from now on.
+    Admit(Admission, Person),
     /// The account belongs to a person of the other kind.
     OtherKind(Kind),
     /// A person of the other kind holds the address.
@@ -60,7 +60,8 @@ impl Newcomer {
             }
             let name = self.name.clone().filter(|name| person.name.as_ref() != Some(name));
             let is_admin = is_admin.filter(|is_admin| *is_admin != person.is_admin);
-            return Decision::Admit(Admission::Known { person: person.id, name, is_admin }, person.id);
+            let admission = Admission::Known { person: person.id, name: name.clone(), is_admin, is_whole: standing.is_whole };
+            return Decision::Admit(admission, as_is_now(person, name, is_admin));
         }
         let Some((holder, accounts)) = &standing.holder else {
             let person = Person {
@@ -72,8 +73,7 @@ impl Newcomer {
                 created_by: CreatedBy::Sso,
                 created_at: now,
             };
-            let id = person.id;
-            return Decision::Admit(Admission::Created(person), id);
+            return Decision::Admit(Admission::Created(person.clone()), person);
         };
         if holder.kind != self.kind {
             return Decision::HeldByOtherKind(holder.kind);
@@ -86,10 +86,16 @@ impl Newcomer {
             "nobody vouches for the address"
         } else {
             let name = self.name.clone().filter(|_| holder.name.is_none());
-            return Decision::Admit(Admission::Linked { person: holder.id, name, is_admin: is_admin.unwrap_or(false) }, holder.id);
+            let admission = Admission::Linked { person: holder.id, name: name.clone(), is_admin: is_admin.unwrap_or(false) };
+            return Decision::Admit(admission, as_is_now(holder, name, is_admin));
         };
         Decision::Ask(holder.id, reason)
     }
+}
+
+/// A person after this sign-in.
+fn as_is_now(person: &Person, name: Option<String>, is_admin: Option<bool>) -> Person {
+    Person { name: name.or_else(|| person.name.clone()), is_admin: is_admin.unwrap_or(person.is_admin), ..person.clone() }
 }
 
 /// Whether the address may link to a record that was there before (interface, section 4; Microsoft, "Migrate away from using

@@ -132,24 +132,31 @@ fn nobody_is_linked_to_whom_they_may_not_be() {
     let user = person(Kind::User, false);
     let asked = |decision: &Decision| matches!(decision, Decision::Ask(..));
     assert!(matches!(decide(&newcomer(false), &Standing::default()), Decision::Admit(Admission::Created(_), _)));
-    assert!(matches!(decide(&newcomer(true), &holder(user.clone(), 0)), Decision::Admit(Admission::Linked { .. }, id) if id == user.id));
+    assert!(
+        matches!(decide(&newcomer(true), &holder(user.clone(), 0)), Decision::Admit(Admission::Linked { .. }, known) if known.id == user.id)
+    );
     assert!(asked(&decide(&newcomer(false), &holder(user.clone(), 0))));
     assert!(asked(&decide(&newcomer(true), &holder(user.clone(), 1))));
     assert!(asked(&decide(&newcomer(true), &holder(person(Kind::User, true), 0))));
     let customer = person(Kind::Customer, false);
     assert_eq!(decide(&newcomer(true), &holder(customer.clone(), 0)), Decision::HeldByOtherKind(Kind::Customer));
-    let linked = |person| Standing { linked: Some(person), by_subject: true, holder: None };
+    let linked = |person| Standing { linked: Some(person), is_whole: true, holder: None };
     assert_eq!(decide(&newcomer(true), &linked(customer)), Decision::OtherKind(Kind::Customer));
-    assert!(matches!(decide(&newcomer(false), &linked(user.clone())), Decision::Admit(Admission::Known { .. }, id) if id == user.id));
+    assert!(
+        matches!(decide(&newcomer(false), &linked(user.clone())), Decision::Admit(Admission::Known { .. }, known) if known.id == user.id)
+    );
 }
 
 #[test]
 fn a_changed_name_and_role_are_noted() {
     let mut known = person(Kind::User, true);
     known.name = Some("AnnExample".to_owned());
-    let standing = Standing { linked: Some(known), by_subject: true, holder: None };
+    let standing = Standing { linked: Some(known), is_whole: true, holder: None };
     let decided = |is_admin| match newcomer(true).decide(&standing, is_admin, jiff::Timestamp::UNIX_EPOCH) {
-        Decision::Admit(Admission::Known { name, is_admin, .. }, _) => (name, is_admin),
+        Decision::Admit(Admission::Known { name, is_admin: changed, .. }, known) => {
+            assert_eq!(known.is_admin, is_admin.unwrap_or(true));
+            (name, changed)
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(decided(None), (None, None));

@@ -26,10 +26,12 @@ pub struct People {
 /// Somebody who is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
-    /// Who.
-    pub person: PersonId,
-    /// Whether what is shown of them changed.
+    /// Who, as they are now.
+    pub person: Person,
+    /// Whether their sessions of before show something else.
     pub is_changed: bool,
+    /// The session that they got.
+    pub session: SessionRow,
 }
 
 impl People {
@@ -67,10 +69,11 @@ impl People {
                 Decision::HeldByOtherKind(kind) => return Err(other_kind(newcomer, kind, "the e-mail address of this account")),
                 Decision::Ask(holder, reason) => return Err(self.ask(newcomer, record, holder, reason, actor).await?),
             };
-            let is_changed = !matches!(&admission, Admission::Known { name: None, .. });
-            let lines = self.lines(&admission, person, newcomer, record, actor);
-            match self.store.admit(admission, newcomer.identity.clone(), session(person), lines).await {
-                Ok(()) => return Ok(Admitted { person, is_changed }),
+            let is_changed = matches!(&admission, Admission::Known { name: Some(_), .. });
+            let lines = self.lines(&admission, person.id, newcomer, record, actor);
+            let session = session(person.id);
+            match self.store.admit(admission, newcomer.identity.clone(), session.clone(), lines).await {
+                Ok(()) => return Ok(Admitted { person, is_changed, session }),
                 // Somebody was faster, or the person was removed this moment: look again.
                 Err(store::Error::Conflict | store::Error::NotFound) => {}
                 Err(error) => return Err(error.into()),

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::cache::{Cache, Entry, seconds};
+use super::cache::{Cache, Endings, Entry, seconds};
 use crate::crypto;
+use crate::model::person::Person;
 use crate::model::{Clock, PersonId, Secret};
 use crate::settings::Settings;
-use crate::store::sso::sessions::{Ending, SessionHash, SessionRow, Sessions as Store};
+use crate::store::sso::sessions::{Ending, Held, SessionHash, SessionRow, Sessions as Store};
 use crate::store::{self};
 
 /// The store learns this often when a session was used.
@@ -99,6 +100,18 @@ impl Sessions {
             }
         }
         Some(Current { hash, entry })
+    }
+
+    /// To be called before a session is written that [`Sessions::welcome`] is told of.
+    pub fn endings(&self) -> Endings {
+        self.cache.endings()
+    }
+
+    /// A session was written: its first check follows at once, and finds it in memory.
+    pub fn welcome(&self, session: SessionRow, person: &Person, since: Endings) {
+        let email = person.email.as_ref().map(|email| email.as_str().to_owned());
+        let (hash, held) = (session.hash, Held { session, email, name: person.name.clone() });
+        self.cache.keep(hash, Arc::new(Entry::new(&held)), since);
     }
 
     /// Adds a session beside the one that vouches for it.

@@ -41,8 +41,8 @@ async fn fifty_first_sign_ins_at_once_make_one_person() {
         world.sso.people().admit(&newcomer, &record, None, session, &world.actor)
     });
     let admitted = futures_util::future::join_all(admitted).await;
-    let first = admitted[0].as_ref().unwrap().person;
-    assert!(admitted.iter().all(|admitted| admitted.as_ref().unwrap().person == first));
+    let first = admitted[0].as_ref().unwrap().person.id;
+    assert!(admitted.iter().all(|admitted| admitted.as_ref().unwrap().person.id == first));
     assert_eq!(world.people().await, 1);
 }
 

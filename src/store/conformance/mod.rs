@@ -88,6 +88,7 @@ macro_rules! engine {
                 an_account_of_entra_is_found_under_another_subject,
                 a_record_with_an_account_is_linked_to_no_second_one,
                 an_account_that_is_somebody_elses_admits_nobody,
+                an_account_that_was_removed_meanwhile_admits_nobody,
                 a_removed_person_takes_accounts_and_sessions_along,
                 people_are_found_by_a_part_of_name_or_address_page_by_page,
                 a_conflict_waits_once_and_is_decided_once,

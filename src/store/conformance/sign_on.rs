@@ -7,7 +7,7 @@ use crate::store::flows::StateHash;
 use crate::store::sso::people::{Admission, ConflictRow};
 use crate::store::sso::records::{RecordRow, Switches};
 use crate::store::sso::sessions::{Ending, SessionHash, SessionRow};
-use crate::store::sso::transit::{PassKind, PassRow, SignInRow};
+use crate::store::sso::transit::{Claim, PassKind, PassRow, SignInRow};
 use crate::store::{Error, Store};
 
 fn record() -> RecordRow {
@@ -42,14 +42,14 @@ fn identity(subject: &str) -> Identity {
     Identity { issuer: "https://op.test".to_owned(), subject: subject.to_owned(), account: None }
 }
 
-fn session(number: u8, person: PersonId, connection: ConnectionId) -> SessionRow {
+fn session(number: u8, person: PersonId, subject: &str) -> SessionRow {
     SessionRow {
         hash: SessionHash([number; 32]),
         person,
-        connection,
+        connection: ConnectionId::new(),
         kind: Kind::User,
         issuer: "https://op.test".to_owned(),
-        subject: "s".to_owned(),
+        subject: subject.to_owned(),
         sid: Some(format!("sid-{number}")),
         apps: Kind::User.apps(),
         is_admin: true,
@@ -65,7 +65,7 @@ fn session(number: u8, person: PersonId, connection: ConnectionId) -> SessionRow
 async fn admit(store: &Store, number: u8, subject: &str, email: Option<&str>) -> Result<PersonId, Error> {
     let person = person(Kind::User, email);
     let id = person.id;
-    let session = SessionRow { subject: subject.to_owned(), ..session(number, id, ConnectionId::new()) };
+    let session = session(number, id, subject);
     store.sso.people.admit(Admission::Created(person), identity(subject), session, vec![line("x")]).await.map(|()| id)
 }
 
@@ -101,7 +101,7 @@ pub async fn a_record_changed_meanwhile_is_a_conflict(store: Store) {
 pub async fn a_removed_record_takes_its_sessions_along(store: Store) {
     let (record, ann) = (record(), person(Kind::User, None));
     store.sso.records.add_record(record.clone(), line("x")).await.unwrap();
-    let session = session(1, ann.id, record.id);
+    let session = SessionRow { connection: record.id, ..session(1, ann.id, "s") };
     store.sso.people.admit(Admission::Created(ann), identity("s"), session, Vec::new()).await.unwrap();
     store.sso.records.remove_record(record.id, line("x")).await.unwrap();
     assert!(!is_there(&store, 1).await);
@@ -123,7 +123,7 @@ pub async fn several_people_have_no_address(store: Store) {
 pub async fn somebody_is_found_by_account_and_by_address(store: Store) {
     let ann = admit(&store, 1, "s", Some("ann@example.test")).await.unwrap();
     let standing = store.sso.people.standing(&identity("s"), Some("ann@example.test")).await.unwrap();
-    assert_eq!((standing.linked.map(|person| person.id), standing.by_subject), (Some(ann), true));
+    assert_eq!((standing.linked.map(|person| person.id), standing.is_whole), (Some(ann), true));
     assert_eq!(standing.holder.map(|(person, accounts)| (person.id, accounts)), Some((ann, 1)));
     let stranger = store.sso.people.standing(&identity("t"), None).await.unwrap();
     assert_eq!((stranger.linked, stranger.holder), (None, None));
@@ -133,16 +133,16 @@ pub async fn an_account_of_entra_is_found_under_another_subject(store: Store) {
     let account = Some((TENANT.parse().unwrap(), "cccccccc-0000-0000-0000-000000000001".parse().unwrap()));
     let ann = person(Kind::User, None);
     let (id, v1) = (ann.id, Identity { account, ..identity("v1") });
-    store.sso.people.admit(Admission::Created(ann), v1, session(1, id, ConnectionId::new()), Vec::new()).await.unwrap();
+    store.sso.people.admit(Admission::Created(ann), v1, session(1, id, "v1"), Vec::new()).await.unwrap();
     let v2 = Identity { account, ..identity("v2") };
     let standing = store.sso.people.standing(&v2, None).await.unwrap();
-    assert_eq!((standing.linked.map(|person| person.id), standing.by_subject), (Some(id), false));
-    let again = Admission::Known { person: id, name: None, is_admin: None };
-    store.sso.people.admit(again, v2, session(2, id, ConnectionId::new()), Vec::new()).await.unwrap();
+    assert_eq!((standing.linked.map(|person| person.id), standing.is_whole), (Some(id), false));
+    let again = Admission::Known { person: id, name: None, is_admin: None, is_whole: false };
+    store.sso.people.admit(again, v2, session(2, id, "v2"), Vec::new()).await.unwrap();
     assert_eq!(store.sso.people.person(id).await.unwrap().identities.len(), 2);
     let other = person(Kind::User, None);
     let (other_id, taken) = (other.id, Identity { account, ..identity("v3") });
-    let admitted = store.sso.people.admit(Admission::Created(other), taken, session(3, other_id, ConnectionId::new()), Vec::new()).await;
+    let admitted = store.sso.people.admit(Admission::Created(other), taken, session(3, other_id, "v3"), Vec::new()).await;
     assert!(matches!(admitted, Err(Error::Conflict)));
 }
 
@@ -150,8 +150,8 @@ pub async fn a_record_with_an_account_is_linked_to_no_second_one(store: Store) {
     let ann = person(Kind::User, Some("ann@example.test"));
     store.sso.people.add_person(ann.clone(), line("x")).await.unwrap();
     let linked = || Admission::Linked { person: ann.id, name: Some("A.".to_owned()), is_admin: true };
-    store.sso.people.admit(linked(), identity("a"), session(1, ann.id, ConnectionId::new()), Vec::new()).await.unwrap();
-    let second = store.sso.people.admit(linked(), identity("b"), session(2, ann.id, ConnectionId::new()), Vec::new()).await;
+    store.sso.people.admit(linked(), identity("a"), session(1, ann.id, "a"), Vec::new()).await.unwrap();
+    let second = store.sso.people.admit(linked(), identity("b"), session(2, ann.id, "b"), Vec::new()).await;
     assert!(matches!(second, Err(Error::Conflict)));
     let known = store.sso.people.person(ann.id).await.unwrap();
     assert_eq!((known.identities, known.person.is_admin, known.person.name.as_deref()), (vec![identity("a")], true, Some("A.")));
@@ -162,6 +162,16 @@ pub async fn an_account_that_is_somebody_elses_admits_nobody(store: Store) {
     assert!(matches!(admit(&store, 2, "s", Some("b@example.test")).await, Err(Error::Conflict)));
     assert!(!is_there(&store, 2).await);
     assert_eq!(store.sso.people.people("", None, 10).await.unwrap().items.len(), 1);
+}
+
+pub async fn an_account_that_was_removed_meanwhile_admits_nobody(store: Store) {
+    let known = |person| Admission::Known { person, name: None, is_admin: None, is_whole: true };
+    let ann = admit(&store, 1, "s", None).await.unwrap();
+    store.sso.people.admit(known(ann), identity("s"), session(2, ann, "s"), Vec::new()).await.unwrap();
+    store.sso.people.remove_person(ann, line("x")).await.unwrap();
+    let late = store.sso.people.admit(known(ann), identity("s"), session(3, ann, "s"), vec![line("late")]).await;
+    assert!(matches!(late, Err(Error::NotFound)) && !is_there(&store, 3).await);
+    assert_ne!(store.audit.page(None, 1).await.unwrap().items[0].1.subject, "late");
 }
 
 pub async fn a_removed_person_takes_accounts_and_sessions_along(store: Store) {
@@ -255,13 +265,20 @@ pub async fn a_sign_in_is_taken_once_and_the_oldest_go_first(store: Store) {
         expires_at: at(MINUTE + i64::from(number)),
     };
     for number in 1..=3 {
-        store.sso.transit.begin_sign_in(sign_in(number), 2, at(0)).await.unwrap();
+        store.sso.transit.begin_sign_in(sign_in(number), 2).await.unwrap();
     }
-    assert!(matches!(store.sso.transit.peek_sign_in(&StateHash([1; 32]), at(0)).await, Err(Error::NotFound)));
-    assert_eq!(store.sso.transit.peek_sign_in(&StateHash([2; 32]), at(0)).await.unwrap(), sign_in(2));
-    store.sso.transit.take_sign_in(&StateHash([2; 32]), at(0)).await.unwrap();
-    assert!(matches!(store.sso.transit.take_sign_in(&StateHash([2; 32]), at(0)).await, Err(Error::NotFound)));
-    assert!(matches!(store.sso.transit.take_sign_in(&StateHash([3; 32]), at(2 * MINUTE)).await, Err(Error::NotFound)));
+    let claim =
+        async |number: u8, browser: u8, now| store.sso.transit.claim_sign_in(&StateHash([number; 32]), Some(&[browser; 32]), now).await;
+    assert_eq!(claim(2, 8, at(0)).await.unwrap(), Claim::Foreign);
+    store.sso.transit.settle_sign_ins().await.unwrap();
+    assert!(matches!(claim(1, 9, at(0)).await, Err(Error::NotFound)));
+    assert_eq!(claim(2, 8, at(0)).await.unwrap(), Claim::Foreign);
+    assert_eq!(claim(2, 9, at(0)).await.unwrap(), Claim::Own(sign_in(2)));
+    assert!(matches!(claim(2, 9, at(0)).await, Err(Error::NotFound)));
+    store.sso.transit.settle_sign_ins().await.unwrap();
+    assert!(matches!(claim(2, 9, at(0)).await, Err(Error::NotFound)));
+    assert!(matches!(claim(3, 9, at(2 * MINUTE)).await, Err(Error::NotFound)));
+    assert_eq!(store.sso.transit.claim_sign_in(&StateHash([3; 32]), None, at(0)).await.unwrap(), Claim::Own(sign_in(3)));
 }
 
 pub async fn a_logout_token_counts_once(store: Store) {
@@ -290,7 +307,8 @@ pub async fn secrets_of_sign_on_are_counted_and_sealed_again(store: Store) {
     store.sso.records.add_record(record, line("x")).await.unwrap();
     admit(&store, 1, "s", None).await.unwrap();
     let row = SignInRow { state: StateHash([1; 32]), browser: [1; 32], sealed: sealed("verifier"), expires_at: at(1) };
-    store.sso.transit.begin_sign_in(row, 9, at(0)).await.unwrap();
+    store.sso.transit.begin_sign_in(row, 9).await.unwrap();
+    store.sso.transit.settle_sign_ins().await.unwrap();
     assert_eq!(store.grants.sealed_values().await.unwrap(), 4);
     let again = |context: &str, _: &crate::store::Sealed| Ok(sealed(&format!("again {context}")));
     assert_eq!(store.grants.reseal(&again).await.unwrap(), 4);

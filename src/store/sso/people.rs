@@ -23,8 +23,8 @@ pub struct Known {
 pub struct Standing {
     /// The person who signed in with it before: by issuer and subject, else by Entra's tenant and object id.
     pub linked: Option<Person>,
-    /// Whether issuer and subject were known, or only tenant and object id.
-    pub by_subject: bool,
+    /// Whether all that tells the account is stored as theirs, so that there is nothing to link.
+    pub is_whole: bool,
     /// The person who holds the e-mail address, with the number of their accounts.
     pub holder: Option<(Person, u64)>,
 }
@@ -40,6 +40,8 @@ pub enum Admission {
         name: Option<String>,
         /// The admin role from now on, if it changed.
         is_admin: Option<bool>,
+        /// [`Standing::is_whole`].
+        is_whole: bool,
     },
     /// Their record was there before them: it gets its first account. [`Error::Conflict`] when it has one meanwhile.
     Linked {

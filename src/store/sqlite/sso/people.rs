@@ -41,8 +41,11 @@ impl People for Engine {
         let mut standing = Standing::default();
         for row in &rows {
             match row.try_get::<i64, _>("how")? {
-                1 => (standing.linked, standing.by_subject) = (Some(person(row)?), true),
-                2 if standing.linked.is_none() => standing.linked = Some(person(row)?),
+                1 => (standing.linked, standing.is_whole) = (Some(person(row)?), identity.account.is_none()),
+                2 => match &standing.linked {
+                    None => standing.linked = Some(person(row)?),
+                    Some(by_subject) => standing.is_whole = by_subject.id == columns::parsed(row, "id")?,
+                },
                 3 => standing.holder = Some((person(row)?, columns::count(row, "accounts")?)),
                 _ => {}
             }
@@ -54,8 +57,11 @@ impl People for Engine {
         let admitted = self.writer.write(async move |tx| {
             let connection = &mut tx.connection;
             let person = match admission {
-                Admission::Known { person, name, is_admin } => {
+                Admission::Known { person, name, is_admin, is_whole } => {
                     update(connection, person, name, is_admin).await?;
+                    if !is_whole {
+                        link(connection, &identity, person).await?;
+                    }
                     person
                 }
                 Admission::Linked { person, name, is_admin } => {
@@ -65,16 +71,17 @@ impl People for Engine {
                         return Err(Error::Conflict);
                     }
                     update(connection, person, name, Some(is_admin)).await?;
+                    link(connection, &identity, person).await?;
                     person
                 }
                 Admission::Created(person) => {
                     let id = person.id;
                     insert(connection, person).await?;
+                    link(connection, &identity, id).await?;
                     id
                 }
             };
-            link(connection, &identity, person).await?;
-            sessions::insert(connection, session).await?;
+            sessions::insert(connection, SessionRow { person, ..session }).await?;
             for line in lines {
                 audit::append(connection, line).await?;
             }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::super::{Engine, columns};
 use super::records::kind;
@@ -11,16 +11,22 @@ use crate::model::person::{Apps, Kind};
 use crate::store::sso::sessions::{Ending, Held, SessionHash, SessionRow, Sessions};
 use crate::store::{Error, Sealed};
 
+/// Uses in one statement.
+const USES: usize = 1000;
+
 #[async_trait]
 impl Sessions for Engine {
     async fn session(&self, hash: &SessionHash) -> Result<Held, Error> {
         let row = sqlx::query(
-            "SELECT sso_sessions.*, people.email, people.name FROM sso_sessions JOIN people ON people.id = person_id WHERE hash = ?",
+            "SELECT sso_sessions.*, people.email, people.name, (SELECT seen_at FROM sso_uses WHERE hash = ?1) AS used_at
+                FROM sso_sessions JOIN people ON people.id = person_id WHERE hash = ?1",
         )
         .bind(&hash.0[..])
         .fetch_one(&self.readers)
         .await?;
-        Ok(Held { session: session(&row)?, email: row.try_get("email")?, name: row.try_get("name")? })
+        let mut session = session(&row)?;
+        session.seen_at = columns::time_if_any(&row, "used_at")?.map_or(session.seen_at, |used_at| session.seen_at.max(used_at));
+        Ok(Held { session, email: row.try_get("email")?, name: row.try_get("name")? })
     }
 
     async fn add_session(&self, session: SessionRow) -> Result<(), Error> {
@@ -49,27 +55,27 @@ impl Sessions for Engine {
         ended.await
     }
 
-    async fn seen(&self, sessions: Vec<(SessionHash, Timestamp)>) -> Result<(), Error> {
-        let written = self.writer.write(async move |tx| {
-            for (hash, at) in sessions {
-                sqlx::query("UPDATE sso_sessions SET seen_at = max(seen_at, ?) WHERE hash = ?")
-                    .bind(at.as_millisecond())
-                    .bind(&hash.0[..])
-                    .execute(&mut tx.connection)
-                    .await?;
-            }
-            Ok(())
-        });
-        written.await
+    async fn seen(&self, mut sessions: Vec<(SessionHash, Timestamp)>) -> Result<(), Error> {
+        // In the table's order, so that a page of it is read and written once.
+        sessions.sort_unstable_by_key(|(hash, _)| hash.0);
+        for uses in sessions.chunks(USES) {
+            // Each a write of its own: others get their turn between them.
+            let uses = uses.to_vec();
+            self.writer.write(async move |tx| write_uses(&mut tx.connection, &uses).await).await?;
+        }
+        Ok(())
     }
 
     async fn sweep_sessions(&self, now: Timestamp, idle_since: Timestamp) -> Result<u64, Error> {
         let swept = self.writer.write(async move |tx| {
-            let done = sqlx::query("DELETE FROM sso_sessions WHERE expires_at <= ? OR seen_at < ?")
-                .bind(now.as_millisecond())
-                .bind(idle_since.as_millisecond())
-                .execute(&mut tx.connection)
-                .await?;
+            let done = sqlx::query(
+                "DELETE FROM sso_sessions WHERE expires_at <= ?1 OR seen_at < ?2
+                    AND NOT EXISTS (SELECT 1 FROM sso_uses WHERE sso_uses.hash = sso_sessions.hash AND sso_uses.seen_at >= ?2)",
+            )
+            .bind(now.as_millisecond())
+            .bind(idle_since.as_millisecond())
+            .execute(&mut tx.connection)
+            .await?;
             Ok(done.rows_affected())
         });
         swept.await
@@ -85,29 +91,44 @@ impl Sessions for Engine {
     }
 }
 
-/// Adds a session inside somebody's transaction.
-pub(super) async fn insert(connection: &mut SqliteConnection, session: SessionRow) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO sso_sessions (hash, person_id, connection_id, kind, issuer, subject, sid, apps, is_admin, groups,
-            created_at, expires_at, seen_at, hints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(session.hash.0.to_vec())
-    .bind(session.person.to_string())
-    .bind(session.connection.to_string())
-    .bind(session.kind.as_str())
-    .bind(session.issuer)
-    .bind(session.subject)
-    .bind(session.sid)
-    .bind(i64::from(session.apps.bits()))
-    .bind(session.is_admin)
-    .bind(session.groups)
-    .bind(session.created_at.as_millisecond())
-    .bind(session.expires_at.as_millisecond())
-    .bind(session.seen_at.as_millisecond())
-    .bind(session.hints.map(|sealed| sealed.0))
-    .execute(connection)
-    .await?;
+async fn write_uses(connection: &mut SqliteConnection, uses: &[(SessionHash, Timestamp)]) -> Result<(), Error> {
+    let mut upsert = QueryBuilder::<Sqlite>::new("INSERT INTO sso_uses (hash, seen_at) SELECT column1, column2 FROM (");
+    upsert.push_values(uses, |mut values, (hash, at)| {
+        values.push_bind(hash.0.to_vec()).push_bind(at.as_millisecond());
+    });
+    upsert.push(
+        ") WHERE EXISTS (SELECT 1 FROM sso_sessions WHERE hash = column1)
+            ON CONFLICT (hash) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at)",
+    );
+    upsert.build().persistent(uses.len() == USES).execute(connection).await?;
     Ok(())
+}
+
+/// Adds a session inside somebody's transaction; [`Error::NotFound`] when the account is the person's no more.
+pub(super) async fn insert(connection: &mut SqliteConnection, session: SessionRow) -> Result<(), Error> {
+    let added = sqlx::query(
+        "INSERT INTO sso_sessions (hash, person_id, connection_id, kind, issuer, subject, sid, apps, is_admin, groups,
+            created_at, expires_at, seen_at, hints) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
+            WHERE EXISTS (SELECT 1 FROM identities WHERE issuer = ?5 AND subject = ?6 AND person_id = ?2)",
+    );
+    let done = added
+        .bind(session.hash.0.to_vec())
+        .bind(session.person.to_string())
+        .bind(session.connection.to_string())
+        .bind(session.kind.as_str())
+        .bind(session.issuer)
+        .bind(session.subject)
+        .bind(session.sid)
+        .bind(i64::from(session.apps.bits()))
+        .bind(session.is_admin)
+        .bind(session.groups)
+        .bind(session.created_at.as_millisecond())
+        .bind(session.expires_at.as_millisecond())
+        .bind(session.seen_at.as_millisecond())
+        .bind(session.hints.map(|sealed| sealed.0))
+        .execute(connection)
+        .await?;
+    if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
 fn session(row: &SqliteRow) -> Result<SessionRow, Error> {
