@@ -81,7 +81,7 @@ impl Reporter {
         let mut reasons = Vec::new();
         let keeper = self.parts.keeper.status();
         // Signing in needs no credentials of the host: its client records have their own.
-        if keeper.in_force.is_none() && !self.parts.sso.connections().is_anyone_let_in() {
+        if keeper.in_force.is_none() && !self.parts.sso.connections().is_any_enabled() {
             reasons.push(keeper.problem.clone().unwrap_or_else(credentials_missing));
         }
         reasons.extend(self.store_problem().await);

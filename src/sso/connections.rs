@@ -1,12 +1,12 @@
 //! [`Connections`]: the client records and the two switches, in force and stored. Secrets go in and never come out again.
 
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::error::Error;
+use super::known::Known;
 use super::record::Record;
 use super::rules::{may_enable, means_another, means_other_metadata};
 use super::wire::Wire;
@@ -17,7 +17,7 @@ use crate::model::person::{App, Kind};
 use crate::model::{Clock, ConnectionId, Problem, Secret, ids};
 use crate::oauth::endpoints::Endpoints;
 use crate::oauth::issuer::Issuer;
-use crate::oauth::token::{AuthMethod, ClientAuth, GrantRequest, TokenEndpoint, Verdict};
+use crate::oauth::token::ClientAuth;
 use crate::settings::Settings;
 use crate::store;
 use crate::store::audit::AuditEntry;
@@ -25,8 +25,6 @@ use crate::store::sso::records::{RecordRow, Records, Switches};
 
 /// More than anybody needs; each is held in memory.
 const MOST: usize = 200;
-/// How long a change waits for the provider's word on a new secret.
-const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What client records are made of and kept in.
 pub struct Parts {
@@ -44,18 +42,12 @@ pub struct Parts {
 
 /// Client records and switches.
 pub struct Connections {
-    parts: Parts,
+    pub(super) parts: Parts,
     known: RwLock<Known>,
     /// One change at a time: each reads, asks the provider, and writes.
     changing: tokio::sync::Mutex<()>,
     /// One reading of the store at a time, so that the newest is what stays.
     reading: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct Known {
-    switches: Switches,
-    records: Vec<Arc<Record>>,
 }
 
 /// What a change did to the sessions that the record gave.
@@ -122,10 +114,9 @@ impl Connections {
         known.records.iter().filter(is_open).cloned().collect()
     }
 
-    /// Whether there is an enabled record for somebody whose switch is on.
-    pub fn is_anyone_let_in(&self) -> bool {
-        let known = self.known();
-        known.records.iter().any(|record| record.row.enabled && known.switches.allow(record.kind()))
+    /// Whether a record is enabled.
+    pub fn is_any_enabled(&self) -> bool {
+        self.known().records.iter().any(|record| record.row.enabled)
     }
 
     /// The records of an issuer: by which somebody may sign in that the provider itself sends.
@@ -287,8 +278,7 @@ impl Connections {
             self.parts.wire.forget();
         }
         let ended_sessions = was_enabled && !row.enabled;
-        let examine =
-            is_other || old.row.problem.is_some() || wishes.client_secret.is_some() || means_other_metadata(&old.details, &details);
+        let examine = is_other || old.row.problem.is_some() || wishes.brings_secret() || means_other_metadata(&old.details, &details);
         let record = self.finish(row, details, examine).await?;
         if record.row.enabled && !was_enabled {
             may_enable(&record, wishes.confirm)?;
@@ -324,21 +314,6 @@ impl Connections {
         Ok(record)
     }
 
-    /// Whether Entra accepts the secret, by client credentials like `AZUREAD_CIS`. Other providers need not know that grant.
-    pub(super) async fn probe(&self, record: &Record) -> Option<Problem> {
-        let endpoints = record.endpoints.as_ref().filter(|endpoints| endpoints.version.is_entra())?;
-        let endpoints = endpoints.upgraded().unwrap_or_else(|| endpoints.clone());
-        let endpoints = if record.is_multi_tenant() { endpoints.for_tenant(&record.tenants().first()?.to_string())? } else { endpoints };
-        let client = self.clients(record).ok()?.into_iter().next()?;
-        let client = ClientAuth { method: AuthMethod::Post, ..client };
-        let scope = format!("{}/.default", self.parts.settings.borrow().microsoft.graph);
-        let http = self.parts.wire.http();
-        let endpoint = TokenEndpoint { http: &http, url: endpoints.token.as_str() };
-        let asked = endpoint.request(&client, GrantRequest::ClientCredentials, &scope);
-        let refused = tokio::time::timeout(PROBE_PATIENCE, asked).await.ok()?.err()?;
-        (refused.verdict == Verdict::ClientRejected).then_some(refused.problem)
-    }
-
     fn seal(&self, id: ConnectionId, secret: &Secret<String>, details: &Details) -> Result<crate::crypto::Sealed, Error> {
         let text = secret.expose().trim();
         if text.is_empty() || text.len() > 2000 || text.contains(char::is_control) {
@@ -369,11 +344,19 @@ impl Connections {
         let rows = self.parts.store.records().await?;
         let records = rows.into_iter().map(|row| Record::new(row, &authority).map(Arc::new)).collect::<Result<_, _>>();
         let records = records.map_err(|error| store::Error::Damaged(format!("details of a client record: {error}")))?;
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known { switches, records };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known { switches, records, authority };
         Ok(())
     }
 
-    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+    /// What is known, read with the settings in force.
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let settings = self.parts.settings.borrow().clone();
+        if known.authority == settings.microsoft.authority {
+            return known;
+        }
+        drop(known);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).follow(&settings.microsoft.authority);
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 

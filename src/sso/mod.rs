@@ -14,15 +14,18 @@ mod flow;
 pub mod groups;
 mod hand_over;
 mod knowledge;
+mod known;
 mod logout;
 mod loops;
 mod newcomer;
 pub mod people;
+mod probe;
 mod record;
 pub mod return_to;
 mod rules;
 mod sessions;
 mod sign_in;
+mod strangers;
 mod trial;
 mod wire;
 mod wishes;
@@ -85,6 +88,7 @@ pub struct Service {
     sign_ins: flow::SignIns,
     loops: loops::Loops,
     hand_overs: hand_over::HandOvers,
+    strangers: strangers::Strangers,
     wire: Arc<wire::Wire>,
     transit: Arc<dyn Transit>,
     keyring: Arc<Keyring>,
@@ -116,6 +120,7 @@ impl Service {
             sign_ins: flow::SignIns::new(Arc::clone(&store.transit), Arc::clone(&keyring), clock.clone()),
             loops: loops::Loops::default(),
             hand_overs: hand_over::HandOvers::default(),
+            strangers: strangers::Strangers::default(),
             wire,
             transit: store.transit,
             keyring,
@@ -294,6 +299,9 @@ impl Service {
     pub async fn wind_up(&self) {
         if let Err(error) = self.sessions.write_all_uses().await {
             log::warn!(error:% = error; "when sessions were used cannot be written");
+        }
+        if let Err(error) = self.transit.settle_sign_ins().await {
+            log::warn!(error:% = error; "sign-ins that just began cannot be written: their people begin anew");
         }
     }
 }

@@ -170,9 +170,10 @@ impl Service {
     /// # Errors
     /// See [`Error`]. Nothing was sent anywhere when the answer is unknown, foreign, or of another issuer.
     pub async fn arrive(&self, callback: Callback, browser: Option<&Browser>, actor: &Actor) -> Result<Arrival, Error> {
-        let pending = match self.sign_ins.take(callback.state.expose(), browser).await? {
-            Taken::Own(pending) => pending,
-            Taken::WithoutCookie(pending) => return self.begin_again(&pending).await.map(Arrival::Again),
+        let pending = match self.sign_ins.take(callback.state.expose(), browser).await {
+            Ok(Taken::Own(pending)) => pending,
+            Ok(Taken::WithoutCookie(pending)) => return self.begin_again(&pending).await.map(Arrival::Again),
+            Err(error) => return Err(self.strange(error, actor).await),
         };
         let arrived = self.finish(&pending, callback, browser, actor).await;
         if let Err(error) = &arrived
@@ -184,6 +185,18 @@ impl Service {
             self.audit.record(line).await;
         }
         arrived
+    }
+
+    /// Notes an answer that belongs to no sign-in under way, within bounds; returns why it was refused.
+    pub async fn strange(&self, error: impl Into<Error>, actor: &Actor) -> Error {
+        let (error, now) = (error.into(), self.clock.now());
+        if self.strangers.may_be_noted(now) {
+            let mut line = actor.entry(now, "sso.sign_in", "");
+            line.outcome.clone_from(&error.problem.code);
+            line.detail.clone_from(&error.problem.title);
+            self.audit.record(line).await;
+        }
+        error
     }
 
     /// A browser without our cookie may have lost it, or may have been handed somebody else's answer. Beginning anew is right for both.
@@ -329,9 +342,12 @@ impl Service {
             seen_at: now,
             hints: hints.clone(),
         };
+        let since = self.sessions.endings();
         let admitted = self.people.admit(&newcomer, record, given.is_admin, session, actor).await?;
         if admitted.is_changed {
-            self.sessions.forget_person(admitted.person);
+            self.sessions.forget_person(admitted.person.id);
+        } else {
+            self.sessions.welcome(admitted.session, &admitted.person, since);
         }
         self.connections.worked(record).await?;
         let hand_over = pending.popup.then(|| self.hand_overs.give(hash, now));

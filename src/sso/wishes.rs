@@ -109,6 +109,11 @@ pub struct Details {
 const MOST: usize = 1000;
 
 impl Wishes {
+    /// Whether there is a secret to try.
+    pub fn brings_secret(&self) -> bool {
+        self.client_secret.is_some() || matches!(self.client_secret_next, Some(Some(_)))
+    }
+
     /// Applies what is wished to `details`. What the URLs mean is looked at elsewhere.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use super::world::{World, code};
 use crate::flows::Browser;
 use crate::model::person::{App, Kind};
 use crate::oauth::callback::Callback;
+use crate::oauth::endpoints::Version;
 use crate::sso::{Arrival, Beginning, ErrorKind, Purpose};
 
 #[tokio::test]
@@ -221,4 +222,30 @@ async fn what_the_metadata_does_not_tell_is_asked_for_by_name() {
     let given = json!({"issuer": format!("{}/nowhere", world.op.issuer), "jwks_uri": format!("{}/keys", world.op.issuer)});
     world.change(silent.id(), given).await.unwrap();
     assert_eq!(world.sso.connections().get(silent.id()).unwrap().row.problem, None);
+}
+
+#[tokio::test]
+async fn a_record_follows_a_changed_login_origin_of_microsoft() {
+    let world = World::new().await;
+    let tenant = "11111111-2222-3333-4444-555555555555";
+    let authority = "http://127.0.0.1:9";
+    let wishes = json!({"name": "Own cloud", "audience": "users", "authorization_uri": format!("{authority}/{tenant}/oauth2/authorize"),
+        "token_url": format!("{authority}/{tenant}/oauth2/token"), "client_id": tenant, "client_secret": "s"});
+    let record = world.sso.connections().add(&serde_json::from_value(wishes).unwrap(), &world.actor).await.unwrap();
+    assert_eq!(record.version(), Version::Other);
+    let mut settings = crate::settings::Settings::clone(&world.settings.borrow());
+    authority.clone_into(&mut settings.microsoft.authority);
+    world.settings.send_replace(std::sync::Arc::new(settings));
+    assert_eq!(world.sso.connections().get(record.id()).unwrap().version(), Version::V1);
+}
+
+#[tokio::test]
+async fn answers_that_belong_to_nothing_get_a_line_in_the_log_within_bounds() {
+    let world = World::new().await;
+    for _ in 0..100 {
+        let callback = Callback::parse("code=c&state=made-up").unwrap();
+        assert_eq!(code(world.arrive(callback, None).await), "state_unknown");
+    }
+    let lines = world.store.audit.page(None, 1000).await.unwrap().items;
+    assert_eq!(lines.iter().filter(|(_, line)| line.outcome == "state_unknown").count(), 60);
 }

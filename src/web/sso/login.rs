@@ -183,7 +183,7 @@ async fn finish(
     let actor = Actor::browser(visitor.origin());
     let arrival = match callback {
         Ok(callback) => door.services.sso.arrive(callback, browser.as_ref(), &actor).await,
-        Err(error) => Err(error.into()),
+        Err(error) => Err(door.services.sso.strange(error, &actor).await),
     };
     match arrival {
         Ok(Arrival::SignedIn(signed_in)) => welcome(door, visitor, headers, &signed_in).await,
