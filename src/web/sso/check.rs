@@ -131,9 +131,8 @@ async fn check(State(door): State<Door>, Extension(visitor): Extension<Visitor>,
 fn not_signed_in(door: &Door, request: &Request, app: Option<App>, redirect: bool) -> Response {
     let mut response = StatusCode::UNAUTHORIZED.into_response();
     let switches = door.services.sso.connections().switches();
-    let is_open = |kind: Kind| switches.allow(kind) && app.is_none_or(|app| kind.apps().contains(app));
-    if !Kind::ALL.into_iter().any(is_open) {
-        // The web server lets the app's own sign-in take over.
+    if !Kind::ALL.into_iter().any(|kind| switches.allow(kind)) {
+        // The web server lets the app's own sign-in take over. With one switch on, the page of the sign-in says what is off.
         response.headers_mut().insert(SSO, HeaderValue::from_static("off"));
         return response;
     }
