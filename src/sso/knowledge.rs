@@ -21,8 +21,9 @@ const ADDED: [&str; 5] = ["email", "email_verified", "name", "preferred_username
 /// another token.
 ///
 /// # Errors
-/// 502 when it is about somebody else: then nothing of this sign-in is believed (OpenID Connect Core 5.3.2). An answer that
-/// does not come, or cannot be used, is done without.
+/// 502 when it is about somebody else. OpenID Connect Core 5.3.2 asks for no more than to leave it out; but then the access token
+/// is another person's than the ID token, which no provider in order sends and a mixed-up answer does. Whose sign-in it is
+/// would be a guess, so nobody is signed in. An answer that does not come, or cannot be used, is done without.
 pub async fn add_user_info(
     claims: &mut Claims,
     record: &Record,
@@ -144,7 +145,7 @@ async fn from_graph(graph: &str, access: &Secret<String>, wire: &Wire) -> Result
         };
         let listed =
             body.get("value").and_then(Value::as_array).ok_or_else(|| unreadable(ErrorKind::BadGateway, "the answer holds no list"))?;
-        groups.extend(listed.iter().filter_map(|object| object.get("id")?.as_str().map(str::to_owned)));
+        groups.extend(listed.iter().filter(|object| is_group(object)).filter_map(|object| object.get("id")?.as_str().map(str::to_owned)));
         match body.get("@odata.nextLink").and_then(Value::as_str) {
             None => return Ok(groups),
             Some(next) if next.starts_with(&format!("{graph}/")) => url = next.to_owned(),
@@ -152,6 +153,11 @@ async fn from_graph(graph: &str, access: &Secret<String>, wire: &Wire) -> Result
         }
     }
     Err(unreadable(ErrorKind::BadGateway, "there is no end of groups"))
+}
+
+/// People are members of roles and administrative units too, which no ID token lists among the groups.
+fn is_group(object: &Value) -> bool {
+    object.get("@odata.type").and_then(Value::as_str).is_none_or(|kind| kind == "#microsoft.graph.group")
 }
 
 fn unreadable(kind: ErrorKind, why: &str) -> Error {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Form, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
@@ -31,6 +32,10 @@ pub struct Op {
     /// Token requests so far.
     pub redeemed: Mutex<Vec<Map<String, Value>>>,
     pub headers: Mutex<Vec<Option<String>>>,
+    /// What Graph answers, one after the other.
+    pub graph: Mutex<Vec<Value>>,
+    /// Every other request: its path, and the token that it carried.
+    pub asked: Mutex<Vec<(String, String)>>,
     nonce: Mutex<String>,
     clock: Clock,
 }
@@ -45,6 +50,8 @@ impl Op {
             claims: Mutex::default(),
             redeemed: Mutex::default(),
             headers: Mutex::default(),
+            graph: Mutex::default(),
+            asked: Mutex::default(),
             nonce: Mutex::default(),
             clock,
         });
@@ -52,6 +59,7 @@ impl Op {
             .route("/.well-known/openid-configuration", get(Self::metadata))
             .route("/keys", get(|| async { Json(json!({"keys": [rsa_jwk(&RSA, Some("k"))]})) }))
             .route("/token", post(Self::token))
+            .fallback(Self::graph)
             .with_state(Arc::clone(&op));
         drop(tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }));
         op
@@ -70,6 +78,13 @@ impl Op {
         let nonce = op.nonce.lock().unwrap().clone();
         let id_token = op.sign(&json!({"nonce": nonce, "name": "Ann", "email": "ann@example.test", "sid": "sid-1"}));
         Json(json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600, "id_token": id_token}))
+    }
+
+    async fn graph(State(op): State<Arc<Self>>, headers: axum::http::HeaderMap, uri: axum::http::Uri) -> (StatusCode, Json<Value>) {
+        let token = headers.get("authorization").map_or("", |value| value.to_str().unwrap()).to_owned();
+        op.asked.lock().unwrap().push((uri.to_string(), token));
+        let mut pages = op.graph.lock().unwrap();
+        if pages.is_empty() { (StatusCode::FORBIDDEN, Json(json!({"error": {}}))) } else { (StatusCode::OK, Json(pages.remove(0))) }
     }
 
     /// A token of this provider with these claims over the usual ones, and what the test says over both.
@@ -94,8 +109,7 @@ pub struct World {
     pub op: Arc<Op>,
     pub clock: Clock,
     pub actor: Actor,
-    /// Kept so that the service goes on hearing of settings.
-    _settings: watch::Sender<Arc<Settings>>,
+    pub settings: watch::Sender<Arc<Settings>>,
     _folders: (TempDir, TempDir),
 }
 
@@ -105,7 +119,9 @@ impl World {
         let (store, folder) = fresh().await;
         let keys = tempfile::tempdir().unwrap();
         let file = keys.path().join("onedeskd.toml");
-        std::fs::write(&file, "public_url = \"https://help.example.com\"\n").unwrap();
+        let op = Op::start(clock.clone()).await;
+        let text = format!("public_url = \"https://help.example.com\"\n[microsoft]\ngraph = \"{}\"\n", op.issuer);
+        std::fs::write(&file, text).unwrap();
         let settings = watch::Sender::new(Arc::new(Settings::load(&file).unwrap().settings));
         let source = KeySource::find(&keys.path().join("master.key"), None);
         let http = Http::new(&Outbound::new(None, None, |_| None)).unwrap();
@@ -118,8 +134,7 @@ impl World {
             clock: clock.clone(),
         };
         let sso = Arc::new(Service::load(parts).await.unwrap());
-        let op = Op::start(clock.clone()).await;
-        Self { sso, store, op, clock, actor: Actor::daemon(), _settings: settings, _folders: (folder, keys) }
+        Self { sso, store, op, clock, actor: Actor::daemon(), settings, _folders: (folder, keys) }
     }
 
     /// A record of the world's provider, enabled, with the switch of its kind on.
