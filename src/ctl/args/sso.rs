@@ -39,6 +39,13 @@ pub enum Sso {
     /// Show a client record
     Show { id: String },
     /// Add a client record
+    #[command(
+        mut_arg("name", |arg| arg.required(true)),
+        mut_arg("audience", |arg| arg.required(true)),
+        mut_arg("authorization_uri", |arg| arg.required(true)),
+        mut_arg("token_url", |arg| arg.required(true)),
+        mut_arg("client_id", |arg| arg.required(true))
+    )]
     Add(Box<Record>),
     /// Change a client record; what is not named stays
     Set {
