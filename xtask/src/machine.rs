@@ -41,6 +41,16 @@ pub const SERVERS: &[Tool] = &[
     tool("unshare", "util-linux", "util-linux"),
 ];
 
+/// For the figures of single sign-on: the relying party that ours is measured beside.
+pub const PEERS: &[Tool] = &[
+    tool("/usr/sbin/apache2|/usr/sbin/httpd", "apache2-bin", "httpd"),
+    tool(
+        "/usr/lib/apache2/modules/mod_auth_openidc.so|/usr/lib64/httpd/modules/mod_auth_openidc.so",
+        "libapache2-mod-auth-openidc",
+        "mod_auth_openidc",
+    ),
+];
+
 /// For RPMs and the signed repository.
 pub const PACKAGE: &[Tool] = &[
     tool("rpmbuild", "rpm", "rpm-build"),
