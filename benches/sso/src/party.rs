@@ -46,11 +46,14 @@ impl Party {
         let (folder, port) = (tempfile::tempdir()?, free_port()?);
         let (at, address) = (folder.path().display(), format!("127.0.0.1:{port}"));
         let settings = folder.path().join("onedeskd.toml");
+        // As installed: the database is not in a folder that is watched for new settings or credentials.
+        fs::create_dir(folder.path().join("lib"))?;
+        fs::set_permissions(folder.path().join("lib"), fs::Permissions::from_mode(0o700))?;
         fs::write(
             &settings,
             format!(
                 "public_url = \"http://{address}\"\n[listen]\nhttp = \"{address}\"\nmetrics = \"\"\n[credentials]\nfile = \"{at}/OneDesk\"\n\
-                 [database]\nurl = \"sqlite://{at}/onedesk.db\"\nmaster_key_file = \"{at}/master.key\"\n\
+                 [database]\nurl = \"sqlite://{at}/lib/onedesk.db\"\nmaster_key_file = \"{at}/lib/master.key\"\n\
                  [microsoft]\nauthority = \"{0}\"\ngraph = \"{0}\"\n[local_api]\nsocket = \"{at}/api.sock\"\n[log]\nlevel = \"warn\"\n",
                 op.origin()
             ),
