@@ -65,9 +65,18 @@ impl AuditLog for Engine {
     }
 }
 
+const APPEND: &str = "INSERT INTO audit (at, actor, origin, action, subject, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)";
+
+/// Adds a line inside somebody's direct transaction.
+pub(super) fn append_directly(connection: &rusqlite::Connection, entry: &AuditEntry) -> Result<(), Error> {
+    let AuditEntry { at, actor, origin, action, subject, outcome, detail } = entry;
+    connection.prepare_cached(APPEND)?.execute((at.as_millisecond(), actor, origin, action, subject, outcome, detail))?;
+    Ok(())
+}
+
 /// Adds a line inside somebody's transaction.
 pub(super) async fn append(connection: &mut SqliteConnection, entry: AuditEntry) -> Result<(), Error> {
-    sqlx::query("INSERT INTO audit (at, actor, origin, action, subject, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)")
+    sqlx::query(APPEND)
         .bind(entry.at.as_millisecond())
         .bind(entry.actor)
         .bind(entry.origin)

@@ -169,6 +169,18 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+        match error.sqlite_error().map(|cause| cause.extended_code) {
+            None if matches!(error, rusqlite::Error::QueryReturnedNoRows) => Self::NotFound,
+            Some(SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) => Self::Conflict,
+            Some(SQLITE_CONSTRAINT_FOREIGNKEY) => Self::NotFound,
+            _ => engine(error),
+        }
+    }
+}
+
 /// An error of the machinery.
 pub(super) fn engine(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::Engine(cause.into())

@@ -4,6 +4,7 @@ mod audit;
 mod care;
 mod columns;
 mod connections;
+mod direct;
 mod error;
 mod files;
 mod flows;
@@ -89,7 +90,8 @@ impl Sqlite {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(reading(path));
-        let (writer, closed) = Writer::start(connection, lock).map_err(|source| OpenError::io(path, source))?;
+        let direct = direct::open(path).map_err(|source| OpenError::io(path, std::io::Error::other(source)))?;
+        let (writer, closed) = Writer::start(connection, direct, lock).map_err(|source| OpenError::io(path, source))?;
         let engine = Arc::new(Engine { writer, lobby: Arc::default(), readers });
         let store = Store {
             grants: engine.clone(),

@@ -10,6 +10,7 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::direct::{self, Direct, DirectJob};
 use super::error::{engine, shared};
 use crate::store::Error;
 use crate::store::leases::Change;
@@ -22,7 +23,7 @@ const GROUP: usize = 256;
 /// Where writes go. Cheap to clone; the writer ends when the last one is gone.
 #[derive(Clone)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: mpsc::Sender<Queued>,
     changes: broadcast::Sender<Change>,
 }
 
@@ -35,11 +36,15 @@ pub(super) struct Tx {
 }
 
 impl Writer {
-    /// Starts the writer on `connection`. `held` is let go after the connection was closed; the receiver learns of it.
+    /// Starts the writer on its two connections. `held` is let go after they were closed; the receiver learns of it.
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub(super) fn start(connection: SqliteConnection, held: impl Send + 'static) -> std::io::Result<(Self, oneshot::Receiver<()>)> {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        direct: rusqlite::Connection,
+        held: impl Send + 'static,
+    ) -> std::io::Result<(Self, oneshot::Receiver<()>)> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (closing, closed) = oneshot::channel();
         let writer = Self { jobs, changes: broadcast::Sender::new(QUEUE) };
@@ -47,7 +52,7 @@ impl Writer {
         let runtime = tokio::runtime::Handle::current();
         // A thread of its own, not a task: it outlives a runtime that shuts down, until the queue is empty and the file is closed.
         std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
-            runtime.block_on(run(connection, queue, changes));
+            runtime.block_on(run(connection, direct, queue, changes));
             drop(held);
             let _ = closing.send(());
         })?;
@@ -61,18 +66,30 @@ impl Writer {
         F: AsyncFnOnce(&mut Tx) -> Result<T, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.queue(Box::new(Write { work: Some(work), result: None, reply })).await?;
+        let job = Queued::Shared(Box::new(Write { work: Some(work), result: None, reply }));
+        self.jobs.send(job).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
-    /// Queues a write that answers by itself; waits for a place in the queue only.
-    pub(super) async fn queue(&self, job: Box<dyn Job>) -> Result<(), Error> {
-        self.jobs.send(job).await.map_err(|_| closed())
+    /// The same on the writer's own thread, without a trip for each statement.
+    pub(super) async fn write_directly<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&rusqlite::Connection) -> Result<T, Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Box::new(Direct::new(work, reply))).await?;
+        answer.await.map_err(|_| closed())?
     }
 
-    /// Queues a write that nobody waits for; returns whether there was a place in the queue.
-    pub(super) fn post(&self, job: Box<dyn Job>) -> bool {
-        self.jobs.try_send(job).is_ok()
+    /// Queues a direct write that answers by itself; waits for a place in the queue only.
+    pub(super) async fn queue(&self, job: Box<dyn DirectJob>) -> Result<(), Error> {
+        self.jobs.send(Queued::Direct(job)).await.map_err(|_| closed())
+    }
+
+    /// Queues a direct write that nobody waits for; returns whether there was a place in the queue.
+    pub(super) fn post(&self, job: Box<dyn DirectJob>) -> bool {
+        self.jobs.try_send(Queued::Direct(job)).is_ok()
     }
 
     /// What is changed from now on.
@@ -85,8 +102,14 @@ fn closed() -> Error {
     engine(std::io::Error::other("the store is closed"))
 }
 
-/// A write in the queue, whatever it returns.
-pub(super) trait Job: Send {
+/// A write in the queue, by the connection that it is for.
+enum Queued {
+    Shared(Box<dyn Job>),
+    Direct(Box<dyn DirectJob>),
+}
+
+/// A write over sqlx, whatever it returns.
+trait Job: Send {
     /// Does the work and keeps the result.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
@@ -95,7 +118,7 @@ pub(super) trait Job: Send {
 }
 
 /// How a write ended, for the transaction around it.
-pub(super) enum Outcome {
+enum Outcome {
     /// It stands, if the transaction does.
     Done,
     /// Whatever it wrote is taken back.
@@ -145,29 +168,58 @@ where
     }
 }
 
-async fn run(connection: SqliteConnection, mut queue: mpsc::Receiver<Box<dyn Job>>, changes: broadcast::Sender<Change>) {
+async fn run(
+    connection: SqliteConnection,
+    mut direct: rusqlite::Connection,
+    mut queue: mpsc::Receiver<Queued>,
+    changes: broadcast::Sender<Change>,
+) {
     let mut tx = Tx { connection, changes: Vec::new() };
     while let Some(first) = queue.recv().await {
-        let mut group = vec![first];
-        while group.len() < GROUP
-            && let Ok(next) = queue.try_recv()
-        {
-            group.push(next);
-        }
-        let committed = commit(&mut tx, &mut group).await.map_err(Arc::new);
-        let told = std::mem::take(&mut tx.changes);
-        if committed.is_ok() {
-            for change in told {
-                // Nobody subscribed: nobody to tell.
-                let _ = changes.send(change);
+        let (mut group, mut directs) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Queued::Shared(job) => group.push(job),
+                Queued::Direct(job) => directs.push(job),
             }
+            next = (group.len() + directs.len() < GROUP).then(|| queue.try_recv().ok()).flatten();
         }
-        for job in group {
-            job.answer(committed.as_ref().map(|&()| ()).map_err(|cause| shared(Arc::clone(cause))));
+        if !directs.is_empty() {
+            write_directs(&mut direct, directs);
+        }
+        if !group.is_empty() {
+            write_group(&mut tx, group, &changes).await;
         }
     }
+    drop(direct);
     // The last connection to leave folds the log into the database; whatever is left undone here is done at the next start.
     let _ = tx.connection.close().await;
+}
+
+fn write_directs(connection: &mut rusqlite::Connection, mut directs: Vec<Box<dyn DirectJob>>) {
+    let mut refused = Vec::with_capacity(directs.len());
+    let committed = direct::commit(connection, &mut directs, &mut refused).map_err(Arc::new);
+    refused.resize_with(directs.len(), || None);
+    for (job, refusal) in directs.into_iter().zip(refused) {
+        // A refusal holds whatever became of the others: it wrote nothing.
+        let committed = committed.as_ref().map(|&()| ()).map_err(|cause| shared(Arc::clone(cause)));
+        job.answer(refusal.map_or(committed, Err));
+    }
+}
+
+async fn write_group(tx: &mut Tx, mut group: Vec<Box<dyn Job>>, changes: &broadcast::Sender<Change>) {
+    let committed = commit(tx, &mut group).await.map_err(Arc::new);
+    let told = std::mem::take(&mut tx.changes);
+    if committed.is_ok() {
+        for change in told {
+            // Nobody subscribed: nobody to tell.
+            let _ = changes.send(change);
+        }
+    }
+    for job in group {
+        job.answer(committed.as_ref().map(|&()| ()).map_err(|cause| shared(Arc::clone(cause))));
+    }
 }
 
 /// Runs the group as one transaction. On an error nothing of it was written.

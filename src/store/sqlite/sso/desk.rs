@@ -1,10 +1,12 @@
 //! The conflict desk on SQLite.
 
+use rusqlite::Connection;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 
 use super::super::{audit, columns};
-use super::people::{LONGEST_PAGE, link};
+use super::admission::link;
+use super::people::LONGEST_PAGE;
 use crate::model::ConflictId;
 use crate::model::person::Identity;
 use crate::store::Error;
@@ -53,12 +55,19 @@ pub(super) async fn page(readers: &SqlitePool, after: Option<ConflictId>, limit:
     Ok(Page { items, next })
 }
 
-pub(super) async fn approve(connection: &mut SqliteConnection, id: ConflictId, line: AuditEntry) -> Result<(), Error> {
+pub(super) fn approve(connection: &Connection, id: ConflictId, line: &AuditEntry) -> Result<(), Error> {
     // A denied one may still be approved by whoever kept its id: that is how a mistake is mended.
-    let row = sqlx::query("DELETE FROM conflicts WHERE id = ? RETURNING *").bind(id.to_string()).fetch_one(&mut *connection).await?;
-    let conflict = conflict(&row)?;
-    link(connection, &conflict.identity, conflict.person).await?;
-    audit::append(connection, line).await
+    let mut taken =
+        connection.prepare_cached("DELETE FROM conflicts WHERE id = ? RETURNING issuer, subject, tenant_id, object_id, person_id")?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+    let (issuer, subject, tenant, object, person): (_, _, Option<String>, Option<String>, String) =
+        taken.query_row([id.to_string()], read)?;
+    let damaged = |column: &str| Error::Damaged(format!("{column} of a conflict"));
+    let tenant = tenant.map(|id| id.parse()).transpose().map_err(|_| damaged("tenant_id"))?;
+    let object = object.map(|id| id.parse()).transpose().map_err(|_| damaged("object_id"))?;
+    let person = person.parse().map_err(|_| damaged("person_id"))?;
+    link(connection, &Identity { issuer, subject, account: tenant.zip(object) }, person)?;
+    audit::append_directly(connection, line)
 }
 
 pub(super) async fn deny(connection: &mut SqliteConnection, id: ConflictId, line: AuditEntry) -> Result<(), Error> {

@@ -6,16 +6,15 @@
 //! of the log are: they are on disk before the answer.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{QueryBuilder, Sqlite};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::super::writer::{Job, Outcome, Tx, Writer};
-use super::super::{columns, error};
+use super::super::direct::DirectJob;
+use super::super::error;
+use super::super::writer::Writer;
 use crate::store::Error;
 use crate::store::flows::StateHash;
 use crate::store::sso::transit::{Claim, SignInRow};
@@ -24,8 +23,6 @@ use crate::store::sso::transit::{Claim, SignInRow};
 const KEPT: usize = 4096;
 /// Sign-ins that may wait to be written; whoever comes then waits for the disk.
 const WAITING: usize = 4096;
-/// Rows in one statement: far from SQLite's bound on parameters.
-const ROWS: usize = 200;
 
 /// Sign-ins in memory.
 #[derive(Default)]
@@ -202,79 +199,56 @@ struct Flush {
     leaving: Vec<StateHash>,
     /// Removed from the table, since their browser has too many.
     surplus: Vec<StateHash>,
-    result: Result<(), Error>,
     reply: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
 impl Flush {
     fn new(lobby: &Arc<Lobby>, writer: &Writer, reply: Option<oneshot::Sender<Result<(), Error>>>) -> Self {
         let (lobby, writer) = (Arc::clone(lobby), writer.clone());
-        Self { lobby, writer, entering: Vec::new(), leaving: Vec::new(), surplus: Vec::new(), result: Ok(()), reply }
+        Self { lobby, writer, entering: Vec::new(), leaving: Vec::new(), surplus: Vec::new(), reply }
     }
 
-    async fn write(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+    fn write(&mut self, connection: &Connection) -> Result<(), Error> {
         let Batch { entering, leaving, most } = self.lobby.draw();
         self.entering = entering.iter().map(|row| row.state).collect();
         self.leaving = leaving;
-        for states in self.leaving.chunks(ROWS) {
-            let mut delete = QueryBuilder::<Sqlite>::new("DELETE FROM sso_flows WHERE state IN ");
-            delete.push_tuples(states, |mut tuple, state| {
-                tuple.push_bind(state.0.to_vec());
-            });
-            delete.build().persistent(false).execute(&mut *connection).await?;
+        let mut delete = connection.prepare_cached("DELETE FROM sso_flows WHERE state = ?")?;
+        for state in &self.leaving {
+            delete.execute([&state.0[..]])?;
         }
-        for rows in entering.chunks(ROWS) {
-            let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO sso_flows (state, browser, expires_at, sealed) ");
-            insert.push_values(rows, |mut values, row| {
-                values.push_bind(row.state.0.to_vec()).push_bind(row.browser.to_vec());
-                values.push_bind(row.expires_at.as_millisecond()).push_bind(row.sealed.0.clone());
-            });
-            insert.build().persistent(false).execute(&mut *connection).await?;
-            self.surplus.extend(trim(connection, rows, most).await?);
+        let mut insert = connection.prepare_cached("INSERT INTO sso_flows (state, browser, expires_at, sealed) VALUES (?, ?, ?, ?)")?;
+        for row in &entering {
+            insert.execute((&row.state.0[..], &row.browser[..], row.expires_at.as_millisecond(), &row.sealed.0[..]))?;
+        }
+        let browsers: HashSet<[u8; 32]> = entering.iter().map(|row| row.browser).collect();
+        let mut trim = connection.prepare_cached(
+            "DELETE FROM sso_flows WHERE state IN
+                (SELECT state FROM sso_flows WHERE browser = ? ORDER BY expires_at DESC LIMIT -1 OFFSET ?) RETURNING state",
+        )?;
+        for browser in browsers {
+            let removed = trim.query_map((&browser[..], most), |row| row.get::<_, [u8; 32]>(0))?;
+            for state in removed {
+                self.surplus.push(StateHash(state?));
+            }
         }
         Ok(())
     }
 }
 
-/// Removes what the browsers of `rows` have beyond `most`, the oldest first.
-async fn trim(connection: &mut SqliteConnection, rows: &[SignInRow], most: u32) -> Result<Vec<StateHash>, Error> {
-    let browsers: HashSet<[u8; 32]> = rows.iter().map(|row| row.browser).collect();
-    let mut delete = QueryBuilder::<Sqlite>::new(
-        "DELETE FROM sso_flows WHERE state IN (SELECT state FROM
-            (SELECT state, row_number() OVER (PARTITION BY browser ORDER BY expires_at DESC) AS place FROM sso_flows WHERE browser IN ",
-    );
-    delete.push_tuples(browsers, |mut tuple, browser| {
-        tuple.push_bind(browser.to_vec());
-    });
-    delete.push(") WHERE place > ").push_bind(most).push(") RETURNING state");
-    let removed = delete.build().persistent(false).fetch_all(connection).await?;
-    removed.iter().map(|row| columns::hash(row, "state").map(StateHash)).collect()
-}
-
-impl Job for Flush {
-    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = Outcome> + 'a>> {
-        Box::pin(async move {
-            match self.write(&mut tx.connection).await {
-                Ok(()) => Outcome::Done,
-                Err(error @ Error::Engine(_)) => Outcome::Broken(error),
-                Err(refusal) => {
-                    self.result = Err(refusal);
-                    Outcome::Refused
-                }
-            }
-        })
+impl DirectJob for Flush {
+    fn run(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.write(connection)
     }
 
-    fn answer(mut self: Box<Self>, committed: Result<(), Error>) {
-        let result = std::mem::replace(&mut self.result, Ok(())).and(committed);
-        self.lobby.settle(&self, result.is_ok());
-        if result.is_ok() {
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        self.lobby.settle(&self, committed.is_ok());
+        if committed.is_ok() {
             // What came or left meanwhile. After an error whoever comes next tries again.
             self.lobby.flush_soon(&self.writer);
         }
         if let Some(reply) = self.reply {
             // Nobody waits any more: what is written stands.
-            let _ = reply.send(result);
+            let _ = reply.send(committed);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Single sign-on on SQLite.
 
+mod admission;
 mod desk;
 mod lobby;
 mod people;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use super::super::{Engine, audit, columns};
-use super::{desk, search, sessions};
+use super::{admission, desk, search};
 use crate::model::person::{CreatedBy, Identity, Person};
 use crate::model::{ConflictId, PersonId};
 use crate::store::Error;
@@ -54,46 +54,13 @@ impl People for Engine {
     }
 
     async fn admit(&self, admission: Admission, identity: Identity, session: SessionRow, lines: Vec<AuditEntry>) -> Result<(), Error> {
-        let admitted = self.writer.write(async move |tx| {
-            let connection = &mut tx.connection;
-            let person = match admission {
-                Admission::Known { person, name, is_admin, is_whole } => {
-                    update(connection, person, name, is_admin).await?;
-                    if !is_whole {
-                        link(connection, &identity, person).await?;
-                    }
-                    person
-                }
-                Admission::Linked { person, name, is_admin } => {
-                    let accounts = sqlx::query("SELECT count(*) AS accounts FROM identities WHERE person_id = ?");
-                    let row = accounts.bind(person.to_string()).fetch_one(&mut *connection).await?;
-                    if columns::count(&row, "accounts")? > 0 {
-                        return Err(Error::Conflict);
-                    }
-                    update(connection, person, name, Some(is_admin)).await?;
-                    link(connection, &identity, person).await?;
-                    person
-                }
-                Admission::Created(person) => {
-                    let id = person.id;
-                    insert(connection, person).await?;
-                    link(connection, &identity, id).await?;
-                    id
-                }
-            };
-            sessions::insert(connection, SessionRow { person, ..session }).await?;
-            for line in lines {
-                audit::append(connection, line).await?;
-            }
-            Ok(())
-        });
-        admitted.await
+        self.writer.write_directly(move |connection| admission::admit(connection, &admission, &identity, session, &lines)).await
     }
 
     async fn add_person(&self, person: Person, line: AuditEntry) -> Result<(), Error> {
-        let added = self.writer.write(async move |tx| {
-            insert(&mut tx.connection, person).await?;
-            audit::append(&mut tx.connection, line).await
+        let added = self.writer.write_directly(move |connection| {
+            admission::insert(connection, &person)?;
+            audit::append_directly(connection, &line)
         });
         added.await
     }
@@ -145,7 +112,7 @@ impl People for Engine {
     }
 
     async fn approve(&self, id: ConflictId, line: AuditEntry) -> Result<(), Error> {
-        self.writer.write(async move |tx| desk::approve(&mut tx.connection, id, line).await).await
+        self.writer.write_directly(move |connection| desk::approve(connection, id, &line)).await
     }
 
     async fn deny(&self, id: ConflictId, line: AuditEntry) -> Result<(), Error> {
@@ -160,54 +127,6 @@ impl Engine {
         let identity = |row: &SqliteRow| Ok(Identity { issuer: row.try_get("issuer")?, subject: row.try_get("subject")?, account: None });
         rows.iter().map(identity).collect()
     }
-}
-
-/// Ties an account to a person; [`Error::Conflict`] when it is somebody else's, nothing to do when it is theirs.
-pub(super) async fn link(connection: &mut SqliteConnection, identity: &Identity, person: PersonId) -> Result<(), Error> {
-    let id = person.to_string();
-    let linked = sqlx::query(
-        "INSERT INTO identities (issuer, subject, person_id) VALUES (?, ?, ?)
-         ON CONFLICT (issuer, subject) DO UPDATE SET person_id = person_id WHERE person_id = excluded.person_id",
-    );
-    let done = linked.bind(&identity.issuer).bind(&identity.subject).bind(&id).execute(&mut *connection).await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::Conflict);
-    }
-    let Some((tenant, object)) = identity.account else { return Ok(()) };
-    let linked = sqlx::query(
-        "INSERT INTO entra_accounts (tenant_id, object_id, person_id) VALUES (?, ?, ?)
-         ON CONFLICT (tenant_id, object_id) DO UPDATE SET person_id = person_id WHERE person_id = excluded.person_id",
-    );
-    let done = linked.bind(tenant.to_string()).bind(object.to_string()).bind(&id).execute(connection).await?;
-    if done.rows_affected() == 0 { Err(Error::Conflict) } else { Ok(()) }
-}
-
-async fn update(connection: &mut SqliteConnection, person: PersonId, name: Option<String>, is_admin: Option<bool>) -> Result<(), Error> {
-    if name.is_none() && is_admin.is_none() {
-        return Ok(());
-    }
-    let done = sqlx::query("UPDATE people SET name = coalesce(?, name), is_admin = coalesce(?, is_admin) WHERE id = ?")
-        .bind(name)
-        .bind(is_admin)
-        .bind(person.to_string())
-        .execute(connection)
-        .await?;
-    if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
-}
-
-async fn insert(connection: &mut SqliteConnection, person: Person) -> Result<(), Error> {
-    sqlx::query("INSERT INTO people (id, kind, email_key, email, name, is_admin, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(person.id.to_string())
-        .bind(person.kind.as_str())
-        .bind(person.email.as_ref().map(crate::model::EmailAddress::key))
-        .bind(person.email.as_ref().map(|email| email.as_str().to_owned()))
-        .bind(person.name)
-        .bind(person.is_admin)
-        .bind(person.created_by.as_str())
-        .bind(person.created_at.as_millisecond())
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 fn person(row: &SqliteRow) -> Result<Person, Error> {

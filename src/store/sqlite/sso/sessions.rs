@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rusqlite::Connection;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
@@ -30,7 +31,7 @@ impl Sessions for Engine {
     }
 
     async fn add_session(&self, session: SessionRow) -> Result<(), Error> {
-        self.writer.write(async move |tx| insert(&mut tx.connection, session).await).await
+        self.writer.write_directly(move |connection| insert(connection, &session)).await
     }
 
     async fn end(&self, ending: Ending) -> Result<Vec<SessionRow>, Error> {
@@ -104,31 +105,30 @@ async fn write_uses(connection: &mut SqliteConnection, uses: &[(SessionHash, Tim
     Ok(())
 }
 
-/// Adds a session inside somebody's transaction; [`Error::NotFound`] when the account is the person's no more.
-pub(super) async fn insert(connection: &mut SqliteConnection, session: SessionRow) -> Result<(), Error> {
-    let added = sqlx::query(
+/// Adds a session inside somebody's direct transaction; [`Error::NotFound`] when the account is the person's no more.
+pub(super) fn insert(connection: &Connection, session: &SessionRow) -> Result<(), Error> {
+    let mut added = connection.prepare_cached(
         "INSERT INTO sso_sessions (hash, person_id, connection_id, kind, issuer, subject, sid, apps, is_admin, groups,
             created_at, expires_at, seen_at, hints) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14
             WHERE EXISTS (SELECT 1 FROM identities WHERE issuer = ?5 AND subject = ?6 AND person_id = ?2)",
-    );
-    let done = added
-        .bind(session.hash.0.to_vec())
-        .bind(session.person.to_string())
-        .bind(session.connection.to_string())
-        .bind(session.kind.as_str())
-        .bind(session.issuer)
-        .bind(session.subject)
-        .bind(session.sid)
-        .bind(i64::from(session.apps.bits()))
-        .bind(session.is_admin)
-        .bind(session.groups)
-        .bind(session.created_at.as_millisecond())
-        .bind(session.expires_at.as_millisecond())
-        .bind(session.seen_at.as_millisecond())
-        .bind(session.hints.map(|sealed| sealed.0))
-        .execute(connection)
-        .await?;
-    if done.rows_affected() == 0 { Err(Error::NotFound) } else { Ok(()) }
+    )?;
+    let done = added.execute((
+        &session.hash.0[..],
+        session.person.to_string(),
+        session.connection.to_string(),
+        session.kind.as_str(),
+        &session.issuer,
+        &session.subject,
+        &session.sid,
+        i64::from(session.apps.bits()),
+        session.is_admin,
+        &session.groups,
+        session.created_at.as_millisecond(),
+        session.expires_at.as_millisecond(),
+        session.seen_at.as_millisecond(),
+        session.hints.as_ref().map(|sealed| &sealed.0[..]),
+    ))?;
+    if done == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
 fn session(row: &SqliteRow) -> Result<SessionRow, Error> {
