@@ -3,7 +3,7 @@
 
 mod machine;
 mod network;
-mod servers;
+pub mod servers;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

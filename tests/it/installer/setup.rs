@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::check::servers::{self, Authority};
+
 const ID: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 const SECRET: &str = "canary~Value.with_all-of/it=";
 const URL: &str = "http://127.0.0.1:9";
@@ -179,6 +181,20 @@ fn files_that_cannot_be_used_are_told_early_and_stay_as_they_are() {
     fs::write(host.credentials(), b"\xff\xfe").unwrap();
     let (code, _, err) = said(&host.set_up(&[]));
     assert!(code == Some(1) && err.contains("UTF-8") && fs::read(host.credentials()).unwrap() == b"\xff\xfe", "{err}");
+}
+
+#[test]
+fn a_certificate_that_browsers_would_refuse_is_a_warning_with_its_issuer() {
+    let host = Host::new();
+    let address = servers::greeting(Authority::new("Nobody's CA").server(), "");
+    let url = format!("https://{address}");
+    let (code, _, err) = said(&host.set_up(&["--dry-run", "--json"]));
+    assert!(code == Some(0) && !err.contains("certificate"), "{err}");
+    let secret = format!("{SECRET}\n");
+    let arguments = ["--non-interactive", "--public-url", &url, "--client-id", ID, "--client-secret-file", "-"];
+    let (code, _, err) = said(&host.run(&arguments, &secret));
+    assert!(code == Some(0) && err.contains("browsers may not trust the public URL") && err.contains("Nobody's CA"), "{err}");
+    assert!(host.texts().0.contains(&url));
 }
 
 #[test]
