@@ -37,6 +37,11 @@
     });
   });
 
+  /* On a phone the navigation is a strip: the page that is shown is brought into sight. */
+  var here = document.querySelector(".side [aria-current]");
+  var strip = document.querySelector(".side");
+  if (here && strip.scrollWidth > strip.clientWidth) { strip.scrollLeft = here.offsetLeft - strip.clientWidth / 3; }
+
   /* A form that came back: to what is wrong with it. */
   var faults = document.getElementById("faults");
   if (faults) { faults.focus(); }
