@@ -9,7 +9,8 @@
 //!            ctl                 onedeskctl: asks the daemon, prints text or JSON
 //! doors      web                 callbacks, result and error pages, health, metrics
 //!            local_api           JSON on the Unix socket, and who may call what
-//! services   health              the probe of a secret, the checks, the state in words
+//! services   support             what support asks for, in one file without secrets
+//!            health              the probe of a secret, the checks, the state in words
 //!            mailboxes           connecting a mailbox, its state, its readers' tokens
 //!            directory           connecting a directory
 //!            flows               sign-ins under way
@@ -46,6 +47,7 @@ mod pages;
 mod settings;
 mod sso;
 mod store;
+mod support;
 mod system;
 mod web;
 

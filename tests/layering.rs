@@ -28,9 +28,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("mailboxes", &["model", "system", "store", "oauth", "audit", "grants", "flows"]),
     ("directory", &["model", "store", "oauth", "audit", "grants", "flows"]),
     ("health", &["model", "settings", "system", "credentials", "store", "oauth", "audit", "sso", "mailboxes", "directory"]),
+    ("support", &["model", "settings", "system", "crypto", "store", "sso", "mailboxes", "directory", "health"]),
     // doors
     ("web", &["model", "settings", "system", "crypto", "pages", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
-    ("local_api", &["model", "settings", "system", "store", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
+    (
+        "local_api",
+        &["model", "settings", "system", "store", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health", "support"],
+    ),
     // programs
     (
         "daemon",
@@ -50,12 +54,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "mailboxes",
             "directory",
             "health",
+            "support",
             "web",
             "local_api",
         ],
     ),
     ("credentials_helper", &["model", "system", "credentials"]),
-    ("ctl", &["model", "settings", "system", "crypto", "credentials", "store", "oauth", "health", "local_api"]),
+    ("ctl", &["model", "settings", "system", "crypto", "credentials", "store", "oauth", "health", "support", "local_api"]),
 ];
 
 /// The doors: none knows another.

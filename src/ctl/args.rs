@@ -98,10 +98,12 @@ pub enum Command {
     },
     /// Make a one-time link to the administration pages
     AdminLink,
-    /// Collect what support needs, without secrets (not in this version)
+    /// Collect what support asks for in one file, without secrets
     SupportBundle {
+        /// The file to make [default: onedesk-support-HOST-TIME.tar.gz in this folder, or in /var/tmp]
         #[arg(long, value_name = "F")]
         output: Option<PathBuf>,
+        /// Replace e-mail addresses, host names, tenant ids and network addresses by pseudonyms
         #[arg(long)]
         pseudonymize: bool,
     },

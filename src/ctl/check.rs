@@ -25,13 +25,28 @@ pub fn run(global: &Global, offline: bool, output: Output) -> Result<(), Failure
 }
 
 async fn check(global: &Global, offline: bool, output: Output) -> Result<(), Failure> {
-    let began = Instant::now();
     let machine = Machine::new(global.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE)));
     let client = Client::new(socket(global, &machine)?);
+    let (report, unreachable) = look(&machine, &client, offline, output).await;
+    if output.is_json() {
+        output::in_json(&output, &report)?;
+    } else {
+        output.text(&render(&report, output))?;
+    }
+    match (unreachable, report.outcome) {
+        (Some(failure), _) => Err(Failure { message: None, hint: None, ..failure }),
+        (None, CheckOutcome::Failed) => Err(Failure::said()),
+        (None, _) => Ok(()),
+    }
+}
+
+/// What was found, and why the daemon could not be asked if so.
+pub async fn look(machine: &Machine, client: &Client, offline: bool, output: Output) -> (Checks, Option<Failure>) {
+    let began = Instant::now();
     let daemon = Mutex::new(None);
     let mut looks = machine.looks();
     looks.push(Look::new("the daemon", async {
-        let (mut checks, failure) = ask(&client, offline).await;
+        let (mut checks, failure) = ask(client, offline).await;
         if let (Some(failure), Some(settings)) = (&failure, machine.settings())
             && failure.exit == 69
             && !offline
@@ -44,17 +59,7 @@ async fn check(global: &Global, offline: bool, output: Output) -> Result<(), Fai
     let checks = side_by_side(looks, |ended, total, what| output.progress(&format!("{ended} of {total}: {what}"))).await;
     output.progress("");
     let unreachable = daemon.into_inner().unwrap_or_else(PoisonError::into_inner).filter(|failure| failure.exit == 69);
-    let report = Checks::new(ordered(checks), began);
-    if output.is_json() {
-        output::in_json(&output, &report)?;
-    } else {
-        output.text(&render(&report, output))?;
-    }
-    match (unreachable, report.outcome) {
-        (Some(failure), _) => Err(Failure { message: None, hint: None, ..failure }),
-        (None, CheckOutcome::Failed) => Err(Failure::said()),
-        (None, _) => Ok(()),
-    }
+    (Checks::new(ordered(checks), began), unreachable)
 }
 
 /// As told, or as the settings say; settings that cannot be read are a finding, not the end.

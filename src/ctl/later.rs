@@ -6,7 +6,6 @@ use super::failure::Failure;
 /// The refusal of a command that is not in this version; nothing for one that is.
 pub fn refusal(command: &Command) -> Option<Failure> {
     let (name, instead) = match command {
-        Command::SupportBundle { .. } => ("support-bundle", "send the output of: onedeskctl status; journalctl -u onedeskd --since today"),
         Command::Mailbox(Mailbox::Test { .. }) => ("mailbox test", "try a token in your mail program: onedeskctl mailbox token ADDRESS"),
         Command::Mailbox(Mailbox::AppPassword(_)) => {
             ("mailbox app-password", "let the mail program sign in with XOAUTH2: onedeskctl mailbox token ADDRESS --json")
@@ -23,6 +22,7 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         | Command::Setup(_)
         | Command::AppRegistration { .. }
         | Command::AdminLink
+        | Command::SupportBundle { .. }
         | Command::Sso(_)
         | Command::People(_)
         | Command::Audit { .. }

@@ -82,6 +82,7 @@ fn help_marks_exactly_what_is_refused() {
         ("sso enable users", false),
         ("people resolve 7 deny", false),
         ("admin-link", false),
+        ("support-bundle --pseudonymize", false),
         ("db rekey", false),
     ] {
         let words = std::iter::once("onedeskctl").chain(line.split(' '));
@@ -95,6 +96,22 @@ fn help_marks_exactly_what_is_refused() {
             command = sub;
         }
         assert_eq!(about.contains("(not in this version)"), refused, "{line}: {about}");
+    }
+}
+
+#[test]
+fn every_page_has_examples_and_refers_to_pages_that_are_there() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/man"));
+    let pages: Vec<String> = std::fs::read_dir(folder).unwrap().map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(pages.len(), 5);
+    for page in &pages {
+        let text = std::fs::read_to_string(folder.join(page)).unwrap();
+        for reference in text.lines().filter_map(|line| line.strip_prefix(".Xr onedesk")) {
+            let mut words = reference.split(' ');
+            let named = format!("onedesk{}.{}", words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            assert!(pages.contains(&named), "{page} refers to {named}");
+        }
+        assert!(text.contains(".Sh EXAMPLES\n") && text.contains(".Sh FILES\n"), "{page}");
     }
 }
 

@@ -21,6 +21,7 @@ mod people;
 mod setup;
 mod sso;
 mod status;
+mod support_bundle;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -90,6 +91,7 @@ async fn ask(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Sso(command) => sso::run(context, command).await,
         Command::People(command) => people::run(context, command).await,
         Command::AdminLink => admin_link::run(context).await,
+        Command::SupportBundle { output, pseudonymize } => support_bundle::run(context, output, pseudonymize).await,
         Command::Db(command) => db::run(context, command).await,
         other => Err(later::refusal(&other).unwrap_or_else(Failure::said)),
     }

@@ -32,7 +32,7 @@ use crate::system::listen::{self, Access, Listeners};
 use crate::system::metrics::Metrics;
 use crate::system::tls;
 use crate::system::watchdog::Pulse;
-use crate::{audit, directory, local_api, mailboxes, sso, web};
+use crate::{audit, directory, local_api, mailboxes, sso, support, web};
 
 /// Why the house does not stand.
 #[derive(Debug, thiserror::Error)]
@@ -208,15 +208,26 @@ pub async fn assemble(
         tasks: tasks.clone(),
         clock: clock.clone(),
     };
+    let database = Arc::new(opened.database);
+    let support = Arc::new(support::Knowledge::new(support::Parts {
+        reporter: Arc::clone(&reporter),
+        mailboxes: Arc::clone(&mailboxes),
+        directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
+        database: database.clone(),
+        transcripts: transcripts.clone(),
+        settings: settings_now.clone(),
+        clock: clock.clone(),
+    }));
     let api = local_api::Services {
-        database: Arc::new(opened.database),
+        database,
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
         sso: Arc::clone(&sso),
         audit: Arc::clone(&audit),
         health: Arc::clone(&reporter),
-        transcripts: transcripts.clone(),
         examiner,
+        support,
         settings: settings_now,
         clock: clock.clone(),
     };

@@ -25,7 +25,7 @@ use utoipa_axum::routes;
 use crate::model::Clock;
 use crate::settings::Settings;
 use crate::store::care::Care;
-use crate::system::http::Transcripts;
+use crate::support::Knowledge;
 use crate::{audit, directory, health, mailboxes, sso};
 
 /// What the calls are made on.
@@ -42,10 +42,10 @@ pub struct Services {
     pub database: Arc<dyn Care>,
     /// The status.
     pub health: Arc<health::reporter::Reporter>,
-    /// The last failed exchanges with providers.
-    pub transcripts: Transcripts,
     /// The checks.
     pub examiner: Arc<health::checks::Examiner>,
+    /// What support asks for.
+    pub support: Arc<Knowledge>,
     /// Who may call what.
     pub settings: watch::Receiver<Arc<Settings>>,
     /// The time.
@@ -96,7 +96,8 @@ fn calls() -> OpenApiRouter<Shared> {
         .routes(routes!(calls::audit::page))
         .routes(routes!(calls::database::condition))
         .routes(routes!(calls::database::back_up))
-        .routes(routes!(calls::transcripts::list))
+        .routes(routes!(calls::support::transcripts))
+        .routes(routes!(calls::support::bundle))
 }
 
 #[cfg(test)]

@@ -154,6 +154,7 @@ async fn the_document_describes_every_call_and_points_at_nothing_that_is_missing
         "post /v1/people/conflicts/{id}",
         "post /v1/admin-links",
         "get /v1/transcripts",
+        "get /v1/support-bundle",
     ];
     let mut sorted: Vec<&str> = calls.iter().map(String::as_str).collect();
     sorted.sort_unstable();

@@ -15,6 +15,74 @@ use systemd_journal_logger::JournalLog;
 
 use crate::model::Clock;
 
+/// The fields of our own lines, by their names in the journal; onedeskd(8) lists those that begin with `ONEDESK_`.
+const FIELDS: &[&str] = &[
+    "CALL",
+    "CAUSE",
+    "CLIENT",
+    "CODE",
+    "COUNT",
+    "ENABLED",
+    "ERROR",
+    "FROM",
+    "HINT",
+    "ISSUER",
+    "KEYS",
+    "KIND",
+    "LINE",
+    "METHOD",
+    "ONEDESK_AADSTS",
+    "ONEDESK_CAUSE",
+    "ONEDESK_CLIENT_ID",
+    "ONEDESK_CONNECTION",
+    "ONEDESK_GRANT",
+    "ONEDESK_LISTENER",
+    "ONEDESK_MAILBOX",
+    "ONEDESK_PANIC_AT",
+    "ONEDESK_PATH",
+    "ONEDESK_PROBLEM",
+    "ONEDESK_REASON",
+    "ONEDESK_REQUEST_ID",
+    "ONEDESK_SOCKET",
+    "ONEDESK_TASK",
+    "ONEDESK_TENANT",
+    "ONEDESK_TRACE",
+    "ONEDESK_UID",
+    "PAGE",
+    "PATH",
+    "REASON",
+    "SLOT",
+    "STATE",
+    "STATUS",
+    "TITLE",
+    "TO",
+    "VERIFIED",
+    "VERSION",
+];
+
+/// Fields that the journal and the service manager add, as far as they tell of us and not of the host's business.
+const ADDED: &[&str] = &[
+    "__REALTIME_TIMESTAMP",
+    "_PID",
+    "_SYSTEMD_UNIT",
+    "EXIT_CODE",
+    "EXIT_STATUS",
+    "JOB_RESULT",
+    "JOB_TYPE",
+    "MESSAGE",
+    "N_RESTARTS",
+    "PRIORITY",
+    "SYSLOG_IDENTIFIER",
+    "TARGET",
+    "UNIT",
+    "UNIT_RESULT",
+];
+
+/// Whether a field of a line may be shown to support: nobody can put a new one there by logging it.
+pub fn is_listed(field: &str) -> bool {
+    FIELDS.contains(&field) || ADDED.contains(&field)
+}
+
 /// Installs the process's logger: the journal if stderr is connected to it (`JOURNAL_STREAM`, systemd.exec(5)), else stderr.
 /// Panics go the same way from now on.
 ///
@@ -132,6 +200,9 @@ fn push_printable(line: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -157,6 +228,59 @@ mod tests {
         ] {
             assert_eq!(is_wanted(target, level, limit), wanted, "{target} {level} {limit}");
         }
+    }
+
+    /// The keys of every `log::…!(key = value, …; "text")` in the sources, as the journal names them.
+    fn logged() -> BTreeSet<String> {
+        let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        let mut found = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else {
+                    let text = std::fs::read_to_string(entry).unwrap();
+                    let calls = ["error", "warn", "info", "debug", "trace"].map(|level| format!("log::{level}!("));
+                    calls.iter().for_each(|call| text.split(call.as_str()).skip(1).for_each(|rest| found.extend(keys(rest))));
+                }
+            }
+        }
+        found
+    }
+
+    fn keys(call: &str) -> Vec<String> {
+        let (mut depth, mut in_text, mut key, mut found) = (0_i32, false, Some(String::new()), Vec::new());
+        for c in call.chars() {
+            match c {
+                '"' if depth == 0 && key.as_ref().is_some_and(|key| key.trim().is_empty()) => return found,
+                '"' => in_text = !in_text,
+                _ if in_text => {}
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth -= 1,
+                '=' | ':' if depth == 0 => found.extend(key.take().map(|key| key.trim().to_uppercase())),
+                ';' if depth == 0 => {
+                    found.extend(key.take().map(|key| key.trim().to_uppercase()));
+                    return found;
+                }
+                ',' if depth == 0 => key = Some(String::new()),
+                c => key.iter_mut().for_each(|key| key.push(c)),
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_field_that_is_logged_is_listed_and_no_other() {
+        let listed: BTreeSet<String> = FIELDS.iter().map(|&field| field.to_owned()).collect();
+        assert_eq!(logged(), listed);
+    }
+
+    #[test]
+    fn onedeskd_8_has_every_field_of_ours_and_no_other() {
+        let manual = include_str!("../../packaging/man/onedeskd.8");
+        let written: BTreeSet<&str> = manual.lines().filter_map(|line| line.strip_prefix(".It Dv ONEDESK_")).collect();
+        let listed: BTreeSet<&str> = FIELDS.iter().filter_map(|field| field.strip_prefix("ONEDESK_")).collect();
+        assert_eq!(written, listed);
     }
 
     #[test]

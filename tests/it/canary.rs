@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use entra_sim::{ALWAYS, CLIENT_ID, Fault};
 use serde_json::{Value, json};
 
@@ -14,16 +16,16 @@ const PROXY: &str = "CanaryProxyPassword";
 
 /// Everything secret that was seen, by what it is.
 #[derive(Default)]
-struct Canaries(BTreeMap<String, String>);
+pub struct Canaries(BTreeMap<String, String>);
 
 impl Canaries {
-    fn add(&mut self, what: &str, value: &str) {
+    pub fn add(&mut self, what: &str, value: &str) {
         assert!(value.len() >= 12, "{what} is too short to be looked for");
         self.0.insert(value.to_owned(), what.to_owned());
     }
 
     /// Secrets that only the provider saw.
-    fn add_from_requests(&mut self, world: &World) {
+    pub fn add_from_requests(&mut self, world: &World) {
         for request in world.simulator.requests() {
             for name in ["client_secret", "code", "code_verifier", "refresh_token", "state", "nonce"] {
                 if let Some(value) = request.parameters.get(name) {
@@ -33,8 +35,25 @@ impl Canaries {
         }
     }
 
+    /// The same canaries in every form in which they could be smuggled out.
+    pub fn in_disguise(&self) -> Self {
+        let mut disguised = BTreeMap::new();
+        for (value, what) in &self.0 {
+            disguised.insert(value.clone(), what.clone());
+            disguised.insert(form_urlencoded::byte_serialize(value.as_bytes()).collect(), format!("{what}, percent-encoded"));
+            // Wherever it stands in what is encoded; the first and the last letters hang on its neighbours.
+            for skipped in 0..3 {
+                let shifted = [&b"xx"[..skipped], value.as_bytes()].concat();
+                for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
+                    disguised.insert(encoded[4..encoded.len() - 3].to_owned(), format!("{what}, in base64"));
+                }
+            }
+        }
+        Self(disguised)
+    }
+
     /// The first canary in `bytes`, with what is around it.
-    fn heard(&self, bytes: &[u8]) -> Option<String> {
+    pub fn heard(&self, bytes: &[u8]) -> Option<String> {
         // Of an ID token we know no more than how it begins.
         let jwt = [("eyJhbGciO", "a JWT"), ("eyJ0eXAiO", "a JWT")];
         let known = self.0.iter().map(|(value, what)| (value.as_str(), what.as_str()));
@@ -46,7 +65,7 @@ impl Canaries {
     }
 
     #[track_caller]
-    fn assert_absent(&self, place: &str, bytes: &[u8]) {
+    pub fn assert_absent(&self, place: &str, bytes: &[u8]) {
         assert_eq!(self.heard(bytes), None, "in {place}");
     }
 }

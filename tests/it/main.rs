@@ -22,5 +22,6 @@ mod proxy;
 mod refusals;
 mod settings;
 mod sso;
+mod support_bundle;
 mod tokens;
 mod two_processes;

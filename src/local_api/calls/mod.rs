@@ -8,7 +8,7 @@ pub mod mailboxes;
 pub mod people;
 pub mod sso;
 pub mod status;
-pub mod transcripts;
+pub mod support;
 
 use crate::system::peer::Account;
 
