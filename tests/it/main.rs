@@ -8,6 +8,7 @@ mod bad_input;
 mod canary;
 mod changes;
 mod check;
+mod completions;
 mod crashes;
 mod credentials;
 mod ctl;

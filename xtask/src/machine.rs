@@ -51,6 +51,9 @@ pub const PEERS: &[Tool] = &[
     ),
 ];
 
+/// The shells whose completions are tried.
+pub const SHELLS: &[Tool] = &[tool("bash", "bash", "bash"), tool("zsh", "zsh", "zsh"), tool("fish", "fish", "fish")];
+
 /// For RPMs and the signed repository.
 pub const PACKAGE: &[Tool] = &[
     tool("rpmbuild", "rpm", "rpm-build"),
@@ -68,6 +71,7 @@ pub const LINT: &[Tool] = &[
     tool("rpmlint", "rpmlint", "rpmlint"),
     tool("mandoc", "mandoc", "mandoc"),
     tool("shellcheck", "shellcheck", "ShellCheck"),
+    tool("promtool", "prometheus", "golang-github-prometheus"),
     tool("systemd-analyze", "systemd", "systemd"),
     tool("firewall-offline-cmd", "firewalld", "firewalld"),
     tool("checkmodule", "checkpolicy", "checkpolicy"),

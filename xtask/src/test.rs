@@ -40,7 +40,8 @@ pub fn run(options: &Options) -> Result<()> {
     let mut lanes = Lanes::new(options.only.clone());
 
     lanes.run("tools", || {
-        let mut tools = vec![machine::BUILD, machine::NODE, machine::BROWSER, machine::SERVERS, machine::PACKAGE, machine::LINT];
+        let mut tools =
+            vec![machine::BUILD, machine::NODE, machine::BROWSER, machine::SERVERS, machine::SHELLS, machine::PACKAGE, machine::LINT];
         if !options.no_boot {
             tools.push(machine::BOOT);
         }
