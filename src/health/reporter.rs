@@ -123,6 +123,13 @@ impl Reporter {
             ("waiting", as_usize(counts.waiting)),
             ("needs_reauth", as_usize(counts.needs_reauth)),
         ]);
+        let directories = self.directory_counts();
+        metrics.set_directories([
+            ("healthy", as_usize(directories.healthy)),
+            ("waiting", as_usize(directories.waiting)),
+            ("needs_reauth", as_usize(directories.needs_reauth)),
+        ]);
+        metrics.set_database_size(database_size(&self.parts.settings.borrow()));
         let state = match self.parts.keeper.status().state {
             keeper::State::Unconfigured => "unconfigured",
             keeper::State::Ready => "ready",
@@ -238,6 +245,13 @@ fn credentials(status: &keeper::Status) -> CredentialsStatus {
 }
 
 /// What belongs to a group and can be mended by somebody.
+/// Of the file and its write-ahead log; nothing is opened.
+fn database_size(settings: &Settings) -> u64 {
+    let Ok(database) = crate::store::sqlite::path_of(&settings.database.url) else { return 0 };
+    let size = |suffix: &str| std::fs::metadata(format!("{}{suffix}", database.display())).map_or(0, |found| found.len());
+    size("") + size("-wal")
+}
+
 fn check((group, who): (Group, Who), name: &str, good: &str, problem: Option<Problem>) -> Check {
     let verdict = match problem {
         None => Verdict::Fine(good.to_owned()),

@@ -51,6 +51,9 @@ pub struct Metrics {
     refresh_duration: Histogram,
     refreshes_in_flight: Gauge,
     mailboxes: Family<State, Gauge>,
+    directories: Family<State, Gauge>,
+    sign_ins: Family<Outcome, Counter>,
+    database_size: Gauge,
     token_reads: Family<Read, Counter>,
     http_requests: Family<Answered, Counter>,
     credentials_changes: Family<Outcome, Counter>,
@@ -70,6 +73,9 @@ impl Metrics {
             refresh_duration: Histogram::new(exponential_buckets(0.01, 2.0, 13)),
             refreshes_in_flight: Gauge::default(),
             mailboxes: Family::default(),
+            directories: Family::default(),
+            sign_ins: Family::default(),
+            database_size: Gauge::default(),
             token_reads: Family::default(),
             http_requests: Family::default(),
             credentials_changes: Family::default(),
@@ -82,6 +88,10 @@ impl Metrics {
         registry.register_with_unit("token_refresh_duration", "How long a refresh took", Unit::Seconds, metrics.refresh_duration.clone());
         registry.register("token_refreshes_in_flight", "Refreshes under way", metrics.refreshes_in_flight.clone());
         registry.register("mailboxes", "Connected mailboxes by state", metrics.mailboxes.clone());
+        registry.register("directories", "Connected directories by state", metrics.directories.clone());
+        registry.register("sign_ins", "Finished sign-ins by outcome", metrics.sign_ins.clone());
+        let size = metrics.database_size.clone();
+        registry.register_with_unit("database_size", "Size of the database with its write-ahead log", Unit::Bytes, size);
         registry.register("token_reads", "Tokens asked for by purpose and outcome", metrics.token_reads.clone());
         registry.register("http_requests", "Requests by door and status", metrics.http_requests.clone());
         registry.register("credentials_changes", "Changed credentials by outcome", metrics.credentials_changes.clone());
@@ -118,6 +128,23 @@ impl Metrics {
         for (state, count) in counts {
             self.mailboxes.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
+    }
+
+    /// How many directories are in each state; a state that is not named keeps its number.
+    pub fn set_directories(&self, counts: impl IntoIterator<Item = (&'static str, usize)>) {
+        for (state, count) in counts {
+            self.directories.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Somebody came back from a provider, and that is what became of it.
+    pub fn signed_in(&self, outcome: &'static str) {
+        self.sign_ins.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// How many bytes the database takes.
+    pub fn set_database_size(&self, bytes: u64) {
+        self.database_size.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Somebody asked for a token.
@@ -214,6 +241,8 @@ impl Drop for InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -248,8 +277,63 @@ mod tests {
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
         }
+        metrics.set_directories([("healthy", 1)]);
+        metrics.signed_in("signed_in");
+        metrics.set_database_size(4096);
+        for line in [
+            "onedesk_directories{state=\"healthy\"} 1",
+            "onedesk_sign_ins_total{outcome=\"signed_in\"} 1",
+            "onedesk_database_size_bytes 4096",
+        ] {
+            assert!(metrics.encode().lines().any(|shown| shown == line), "{line}");
+        }
         assert!(!text.contains("stale") && !text.contains("\"next\"") && !text.contains("# EOF"));
         drop(in_flight);
         assert!(metrics.encode().contains("onedesk_token_refreshes_in_flight 0"));
+    }
+
+    /// The names of all series, without the endings of a histogram. One without a sample is not encoded, so each gets one.
+    fn names() -> BTreeSet<String> {
+        let metrics = Metrics::new("1.2.3");
+        metrics.refreshed("ok", Duration::ZERO);
+        metrics.set_mailboxes([("healthy", 0)]);
+        metrics.set_directories([("healthy", 0)]);
+        metrics.signed_in("signed_in");
+        metrics.token_read("imap", "ok");
+        metrics.http_answered("http", 200);
+        metrics.credentials_changed("in_force");
+        metrics.set_credentials_state("ready");
+        metrics.set_secret_expiry("current", Some(0));
+        let text = metrics.encode();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let names: BTreeSet<String> = types.map(|(name, _)| name.to_owned()).collect();
+        let registered = include_str!("metrics.rs").matches(concat!("        registry", ".register")).count();
+        assert_eq!(names.len(), registered, "a series that is registered has no sample here");
+        names
+    }
+
+    fn named_in(text: &str) -> BTreeSet<String> {
+        let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+        let names = text.match_indices("onedesk_").filter(|(at, _)| !text[..*at].ends_with(is_part));
+        let names = names.map(|(at, _)| text[at..].chars().take_while(|c| is_part(*c)).collect::<String>());
+        names.map(|name| ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).to_owned()).collect()
+    }
+
+    #[test]
+    fn rules_and_dashboard_name_series_that_exist_and_the_dashboard_shows_all() {
+        let names = names();
+        let dashboard = include_str!("../../packaging/monitoring/onedesk-dashboard.json");
+        assert_eq!(named_in(dashboard), names);
+        let board: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+        assert!(board["panels"].as_array().unwrap().iter().all(|panel| panel["targets"][0]["expr"].is_string()));
+        let rules = named_in(include_str!("../../packaging/monitoring/onedesk-alerts.yml"));
+        assert!(rules.len() > 5 && rules.is_subset(&names), "{:?}", rules.difference(&names));
+    }
+
+    #[test]
+    fn onedeskd_8_has_every_series_and_no_other() {
+        let manual = include_str!("../../packaging/man/onedeskd.8");
+        let written = manual.lines().filter_map(|line| line.strip_prefix(".It Li onedesk_")).map(|name| format!("onedesk_{name}"));
+        assert_eq!(written.collect::<BTreeSet<_>>(), names());
     }
 }

@@ -18,6 +18,7 @@ mod https;
 mod independent;
 mod installer;
 mod mailbox;
+mod monitoring;
 mod process;
 mod proxy;
 mod refusals;

@@ -20,6 +20,7 @@ pub fn run(root: &Path) -> Result<()> {
     scripts(root)?;
     units(root)?;
     manual(root)?;
+    monitoring(root)?;
     firewall(root)?;
     selinux(root)?;
     Ok(())
@@ -57,7 +58,7 @@ pub fn source_package(root: &Path) -> Result<()> {
 }
 
 fn scripts(root: &Path) -> Result<()> {
-    let mut found: Vec<PathBuf> = vec![root.join(".ci/run")];
+    let mut found: Vec<PathBuf> = vec![root.join(".ci/run"), root.join("packaging/monitoring/check_onedesk")];
     for folder in ["rpm", "tests/e2e/boot"] {
         found.extend(files(&root.join(folder), "sh")?);
     }
@@ -109,6 +110,14 @@ fn manual(root: &Path) -> Result<()> {
     // Style is for mandoc's own taste; a warning is a page that some reader shows wrongly.
     silent(command("mandoc", ["-T", "lint", "-W", "warning"]).args(&pages))?;
     println!("mandoc: {} pages", pages.len());
+    Ok(())
+}
+
+/// Each alert fires for what it is for, and for nothing else.
+fn monitoring(root: &Path) -> Result<()> {
+    quiet(command("promtool", ["check", "rules"]).arg(root.join("packaging/monitoring/onedesk-alerts.yml")))?;
+    quiet(command("promtool", ["test", "rules"]).arg(root.join("tests/e2e/monitoring/alerts.test.yml")))?;
+    println!("promtool: the alerts fire as they should");
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use crate::model::ConnectionId;
 use crate::model::person::{App, Kind};
 use crate::oauth::callback::{Callback, CallbackError};
 use crate::pages::{filled, text};
-use crate::sso::{Arrival, Beginning, CALLBACK_PATH, Departure, Error, Purpose, ReturnTo, SignedIn};
+use crate::sso::{Arrival, Beginning, CALLBACK_PATH, Departure, Error, ErrorKind, Purpose, ReturnTo, SignedIn};
 
 /// A form post holds a code, a state and little else; the parser has the same bound.
 const LARGEST_FORM: usize = 16 * 1024;
@@ -185,11 +185,30 @@ async fn finish(
         Ok(callback) => door.services.sso.arrive(callback, browser.as_ref(), &actor).await,
         Err(error) => Err(door.services.sso.strange(error, &actor).await),
     };
+    if let Some(outcome) = outcome(&arrival) {
+        door.services.metrics.signed_in(outcome);
+    }
     match arrival {
         Ok(Arrival::SignedIn(signed_in)) => welcome(door, visitor, headers, &signed_in).await,
         Ok(Arrival::Tested(trial)) => see_other(&format!("{TRIED}/{}", door.trials.keep(*trial)), None),
         Ok(Arrival::Again(departure)) => send_off(visitor, &departure),
         Err(error) => refuse(door, visitor, &error),
+    }
+}
+
+/// The word for the numbers; nothing for what is no sign-in, or not its end.
+const fn outcome(arrival: &Result<Arrival, Error>) -> Option<&'static str> {
+    match arrival {
+        Ok(Arrival::SignedIn(_)) => Some("signed_in"),
+        Ok(Arrival::Tested(_) | Arrival::Again(_)) => None,
+        Err(error) => Some(match error.kind {
+            ErrorKind::BadRequest => "bad_request",
+            ErrorKind::Forbidden => "forbidden",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::BadGateway => "provider_failed",
+            ErrorKind::Unavailable => "unavailable",
+        }),
     }
 }
 
