@@ -44,6 +44,7 @@ pub fn shown(settings: &Settings) -> Value {
         "apps.widget": apps.widget.as_ref().map(without_secrets),
         "apps.kb": apps.kb.as_ref().map(without_secrets),
         "apps.portal": apps.portal.as_ref().map(without_secrets),
+        "apps.widget_origins": apps.widget_origins,
         "pages.webapps": path(&settings.pages.webapps),
         "pages.customerapps": path(&settings.pages.customerapps),
         "pages.overrides": path(&settings.pages.overrides),
