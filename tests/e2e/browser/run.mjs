@@ -9,7 +9,7 @@ import { errors, hostile } from "./errors.mjs";
 import { widget } from "./widget.mjs";
 
 const only = process.argv[2];
-const steps = { closed, administration, apps, choices, widget, errors, hostile };
+const steps = { closed, apps, choices, widget, errors, hostile, administration };
 for (const [name, step] of Object.entries(steps)) {
   if (only && !name.includes(only) && name !== "closed") continue;
   const begun = Date.now();
