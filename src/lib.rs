@@ -17,6 +17,7 @@
 //!            grants              the token engine
 //!            audit               who did what
 //! adapters   oauth               the provider: discovery, keys, tokens, AADSTS knowledge
+//!            graph               Microsoft Graph: the app registration and when its secrets end
 //!            store               what survives a restart: traits, SQLite, one conformance list
 //! ground     credentials         /root/.OneDesk: grammar, checks, hand-over, what is in force
 //!            crypto              sealing and the keyring
@@ -38,6 +39,7 @@ mod flows;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grants;
+mod graph;
 mod health;
 mod local_api;
 mod mailboxes;

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // adapters
     ("store", &["model", "settings", "crypto"]),
     ("oauth", &["model", "settings", "system"]),
+    ("graph", &["model", "system"]),
     // services
     ("audit", &["model", "store"]),
     ("grants", &["model", "system", "crypto", "credentials", "store", "oauth"]),
@@ -27,7 +28,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sso", &["model", "settings", "system", "crypto", "store", "oauth", "audit", "flows"]),
     ("mailboxes", &["model", "system", "store", "oauth", "audit", "grants", "flows"]),
     ("directory", &["model", "store", "oauth", "audit", "grants", "flows"]),
-    ("health", &["model", "settings", "system", "credentials", "store", "oauth", "audit", "sso", "mailboxes", "directory"]),
+    (
+        "health",
+        &["model", "settings", "system", "crypto", "credentials", "store", "oauth", "graph", "audit", "sso", "mailboxes", "directory"],
+    ),
     ("support", &["model", "settings", "system", "crypto", "store", "sso", "mailboxes", "directory", "health"]),
     // doors
     ("web", &["model", "settings", "system", "crypto", "pages", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),

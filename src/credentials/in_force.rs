@@ -112,6 +112,8 @@ pub struct Status {
     pub state: State,
     /// What is in force.
     pub in_force: Option<Arc<InForce>>,
+    /// The secret that is not in use, where the file has two.
+    pub other: Option<Secret<String>>,
     /// The client id of a pair that was refused while nothing is in force.
     pub refused_client_id: Option<ClientId>,
     /// Nothing is in force because the first pair is being tried: within moments there is an answer, or it is taken without.

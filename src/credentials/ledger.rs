@@ -335,7 +335,9 @@ impl Ledger {
         let refused_client_id = self.refused.as_ref().filter(|_| self.in_force.is_none()).map(|refused| refused.pair.client_id);
         let is_first_trial = self.in_force.is_none() && self.candidate.as_ref().is_some_and(|candidate| !candidate.is_retry);
         let warnings = self.file_warnings.iter().chain(&self.notes).cloned().collect();
-        Status { state, in_force: self.in_force.clone(), refused_client_id, is_first_trial, problem, warnings }
+        let slot = self.in_force.as_ref().map(|in_force| in_force.slot.other());
+        let other = self.pair.as_ref().zip(slot).and_then(|(pair, slot)| slot.of(pair)).cloned();
+        Status { state, in_force: self.in_force.clone(), other, refused_client_id, is_first_trial, problem, warnings }
     }
 }
 

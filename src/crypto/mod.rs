@@ -3,7 +3,7 @@
 mod keyfile;
 mod keyring;
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -37,6 +37,16 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     hash
+}
+
+/// By what a secret is recognised without being kept: HMAC-SHA-256 (RFC 2104) with `key`, in hexadecimal. `context` keeps equal
+/// secrets of different owners apart.
+pub fn keyed_fingerprint(key: &Secret<String>, context: &str, secret: &Secret<String>) -> String {
+    let mut signing = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes()));
+    signing.update(context.as_bytes());
+    signing.update(&[0]);
+    signing.update(secret.expose().as_bytes());
+    signing.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[expect(clippy::expect_used, reason = "without randomness every key and token could be guessed: nothing may go on")]

@@ -96,6 +96,9 @@ pub enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// What you know of the credentials that the daemon cannot see
+    #[command(subcommand)]
+    Credentials(Credentials),
     /// Make a one-time link to the administration pages
     AdminLink,
     /// Collect what support asks for in one file, without secrets
@@ -209,6 +212,16 @@ impl Purpose {
             Self::Graph => "graph",
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Credentials {
+    /// Note when the client secret in force ends, where Microsoft Graph cannot be asked
+    Expires {
+        /// The day that the portal shows under Certificates & secrets, as 2027-01-31
+        #[arg(value_name = "DATE", value_parser = super::credentials::day)]
+        date: jiff::Timestamp,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -67,6 +67,12 @@ impl Client {
         self.understand(self.call(Method::POST, path, body.into()).await?)
     }
 
+    /// Asks for something to be set; errors as [`Client::get`].
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Answer<T>, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::found(format!("the request cannot be written: {error}")))?;
+        self.understand(self.call(Method::PUT, path, body.into()).await?)
+    }
+
     /// Asks for something to be changed; errors as [`Client::get`].
     pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Answer<T>, Failure> {
         let body = serde_json::to_vec(body).map_err(|error| Failure::found(format!("the request cannot be written: {error}")))?;

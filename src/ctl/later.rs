@@ -23,6 +23,7 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         | Command::AppRegistration { .. }
         | Command::AdminLink
         | Command::SupportBundle { .. }
+        | Command::Credentials(_)
         | Command::Sso(_)
         | Command::People(_)
         | Command::Audit { .. }

@@ -8,6 +8,7 @@ mod args;
 mod audit;
 mod check;
 mod client;
+mod credentials;
 mod db;
 mod directory;
 mod explain;
@@ -90,6 +91,7 @@ async fn ask(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Directory(command) => directory::run(context, command).await,
         Command::Sso(command) => sso::run(context, command).await,
         Command::People(command) => people::run(context, command).await,
+        Command::Credentials(command) => credentials::run(context, command).await,
         Command::AdminLink => admin_link::run(context).await,
         Command::SupportBundle { output, pseudonymize } => support_bundle::run(context, output, pseudonymize).await,
         Command::Db(command) => db::run(context, command).await,

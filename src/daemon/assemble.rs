@@ -15,6 +15,7 @@ use crate::flows::Flows;
 use crate::flows::connect::Connector;
 use crate::grants::{self, Grants, Redeemer, Vault};
 use crate::health::checks::{self, Examiner};
+use crate::health::expiry::{self, Expiry};
 use crate::health::probe::CredentialProbe;
 use crate::health::reporter::{self, Reporter};
 use crate::model::{Clock, Hint, Problem};
@@ -123,13 +124,13 @@ pub async fn assemble(
     let sso = sso::Service::load(sso::Parts {
         store: store.sso.clone(),
         keyring: Arc::clone(&keyring),
-        http: http_now,
+        http: http_now.clone(),
         settings: settings_now.clone(),
         audit: Arc::clone(&audit),
         clock: clock.clone(),
     });
     let sso = Arc::new(sso.await?);
-    let flows = Flows::new(Arc::clone(&store.flows), keyring, clock.clone());
+    let flows = Flows::new(Arc::clone(&store.flows), Arc::clone(&keyring), clock.clone());
     let connector = Arc::new(Connector::new(flows, Arc::clone(&microsoft), keeper.clone(), settings_now.clone()));
     let (fence_sender, fence) = watch::channel(None);
     let grants = Grants::load(grants::Parts {
@@ -172,7 +173,18 @@ pub async fn assemble(
     let pages = Arc::new(Pages::load(&settings.pages, web::samples()));
     let (fresh, stop) = (Arc::clone(&pages).keep_fresh(), tasks.token());
     tasks.spawn("pages", async move { stop.run_until_cancelled(fresh).await.unwrap_or_default() });
+    let expiry = expiry::Parts {
+        keeper: keeper.clone(),
+        directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
+        settings: settings_now.clone(),
+        http: http_now,
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    let expiry = Arc::new(Expiry::open(expiry, Path::new(settings.database.url.path()), &keyring));
     let reporter = Arc::new(Reporter::new(reporter::Parts {
+        expiry: Arc::clone(&expiry),
         keeper: keeper.clone(),
         mailboxes: Arc::clone(&mailboxes),
         directory: Arc::clone(&directory),
@@ -193,6 +205,7 @@ pub async fn assemble(
         grants: Arc::clone(&store.grants),
         mailboxes: Arc::clone(&mailboxes),
         sso: Arc::clone(&sso),
+        expiry: Arc::clone(&expiry),
         clock: clock.clone(),
     }));
 
@@ -228,6 +241,7 @@ pub async fn assemble(
         health: Arc::clone(&reporter),
         examiner,
         support,
+        expiry: Arc::clone(&expiry),
         settings: settings_now,
         clock: clock.clone(),
     };
@@ -242,6 +256,7 @@ pub async fn assemble(
         connector,
         audit,
         reporter,
+        expiry,
         store,
         // One process has a SQLite database to itself: see store::sqlite.
         node: "local".to_owned(),

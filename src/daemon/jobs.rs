@@ -10,6 +10,7 @@ use crate::audit::Actor;
 use crate::credentials::keeper::Keeper;
 use crate::flows::connect::Connector;
 use crate::grants::Grants;
+use crate::health::expiry::{self, Expiry};
 use crate::health::reporter::Reporter;
 use crate::model::Clock;
 use crate::store::Store;
@@ -54,6 +55,8 @@ pub struct Jobs {
     pub audit: Arc<audit::Service>,
     /// The state in words.
     pub reporter: Arc<Reporter>,
+    /// When secrets end.
+    pub expiry: Arc<Expiry>,
     /// The database.
     pub store: Store,
     /// This node's name among those that share the database.
@@ -98,6 +101,13 @@ pub fn spawn(jobs: &Jobs, tasks: &Tasks, notifier: &Notifier) {
         }
     };
     tasks.spawn("credentials audit", credentials);
+    let secrets = {
+        let (jobs, stop) = (jobs.clone(), stop.clone());
+        async move {
+            let _ = stop.run_until_cancelled(jobs.watch_secrets()).await;
+        }
+    };
+    tasks.spawn("secrets", secrets);
     let status = {
         let (jobs, notifier) = (jobs.clone(), notifier.clone());
         async move {
@@ -191,6 +201,21 @@ impl Jobs {
             }
             if changes.changed().await.is_err() {
                 return;
+            }
+        }
+    }
+
+    /// Learns when secrets end, and tells in time: after every change of the credentials, and now and then.
+    async fn watch_secrets(&self) {
+        let mut changes = self.keeper.subscribe();
+        loop {
+            changes.borrow_and_update();
+            self.expiry.turn().await;
+            tokio::select! {
+                () = self.clock.wait_until(self.clock.now() + expiry::TURN) => {}
+                changed = changes.changed() => if changed.is_err() {
+                    return;
+                },
             }
         }
     }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::audit::{self, Actor};
 use crate::flows::Browser;
 use crate::flows::connect::{Connector, Departure, Error as ConnectError, Granted, Invitation, Request};
-use crate::grants::{Grants, Vault};
-use crate::model::{Audience, Clock, GrantState, TenantId};
+use crate::grants::{Failure, Grants, Vault};
+use crate::model::{AccessToken, Audience, Clock, GrantState, TenantId};
 use crate::oauth::callback::Callback;
 use crate::oauth::microsoft::Microsoft;
 use crate::store::connections::{Connected as Stored, Connections, DirectoryRow};
@@ -157,6 +157,15 @@ impl Service {
             self.parts.grants.forget(old);
         }
         Ok((tenant_id, known.is_some()))
+    }
+
+    /// A Graph token of a directory.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn graph_token(&self, tenant: TenantId) -> Result<Arc<AccessToken>, Failure> {
+        let grant = self.directories.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).map(|row| row.grant);
+        self.parts.grants.access(grant.ok_or(Failure::Gone)?, Audience::Graph).await
     }
 
     /// All connected directories. Answers from memory.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::checks::{Trouble, Verdict, Who};
+use super::expiry::Expiry;
 use super::status::{
     Check, CheckOutcome, CredentialsStatus, DirectoryCounts, Group, MailboxCounts, SecretInUse, SsoSwitches, State, Status, Verified,
 };
@@ -33,6 +34,8 @@ pub struct Parts {
     pub notes: watch::Receiver<Vec<Problem>>,
     /// What is wrong with pages and their overrides.
     pub pages: watch::Receiver<Vec<Problem>>,
+    /// When secrets end.
+    pub expiry: Arc<Expiry>,
     /// What is wrong with the master key.
     pub key_problem: Option<Problem>,
     /// The database.
@@ -56,13 +59,15 @@ impl Reporter {
     pub async fn report(&self) -> Status {
         // Taken once: what is told must be of one moment, whatever happens while the rest is gathered.
         let keeper = self.parts.keeper.status();
-        let credentials = credentials(&keeper);
+        let mut credentials = credentials(&keeper);
+        self.parts.expiry.complete(&mut credentials);
         let mailboxes = self.mailbox_counts();
         let directory = self.directory_counts();
         let checks = self.checks(&credentials, mailboxes, directory).await;
         let mut warnings = keeper.warnings.clone();
         warnings.extend(self.parts.notes.borrow().iter().cloned());
         warnings.extend(self.parts.pages.borrow().iter().cloned());
+        warnings.extend(self.parts.expiry.warnings());
         warnings.extend(self.parts.sso.connections().warnings());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -110,6 +115,9 @@ impl Reporter {
                 sentence += &format!(", {count} {words}");
             }
         }
+        if let Some(ending) = self.parts.expiry.words() {
+            sentence += &format!("; {ending}");
+        }
         sentence
     }
 
@@ -136,6 +144,7 @@ impl Reporter {
             keeper::State::Stale => "stale",
         };
         metrics.set_credentials_state(state);
+        self.parts.expiry.update_metrics();
         let views = self.parts.mailboxes.views();
         let healthy = views.iter().filter(|view| view.state == GrantState::Healthy);
         metrics.set_soonest_access_expiry(healthy.filter_map(|view| view.access_expires_at).min().map(jiff::Timestamp::as_second));
@@ -223,7 +232,8 @@ impl Reporter {
     }
 }
 
-fn credentials(status: &keeper::Status) -> CredentialsStatus {
+/// What the keeper knows, for the status.
+pub(in crate::health) fn credentials(status: &keeper::Status) -> CredentialsStatus {
     let in_force = status.in_force.as_ref();
     CredentialsStatus {
         client_id: in_force.map(|pair| pair.client_id).or(status.refused_client_id).map(|client_id| client_id.to_string()),

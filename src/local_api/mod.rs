@@ -42,6 +42,8 @@ pub struct Services {
     pub database: Arc<dyn Care>,
     /// The status.
     pub health: Arc<health::reporter::Reporter>,
+    /// When secrets end.
+    pub expiry: Arc<health::expiry::Expiry>,
     /// The checks.
     pub examiner: Arc<health::checks::Examiner>,
     /// What support asks for.
@@ -79,6 +81,7 @@ fn calls() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::heading())
         .routes(routes!(calls::status::read))
         .routes(routes!(calls::status::checks))
+        .routes(routes!(calls::credentials::expiry))
         .routes(routes!(calls::mailboxes::list, calls::mailboxes::connect))
         .routes(routes!(calls::mailboxes::remove))
         .routes(routes!(calls::mailboxes::token))

@@ -128,6 +128,7 @@ async fn the_document_describes_every_call_and_points_at_nothing_that_is_missing
     let mut promised = vec![
         "get /v1/audit",
         "get /v1/checks",
+        "put /v1/credentials/expiry",
         "get /v1/database",
         "delete /v1/directory/{tenant_id}",
         "get /v1/directory",

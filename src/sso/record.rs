@@ -165,7 +165,7 @@ impl Record {
 
     /// What should be mended soon.
     pub fn warning(&self, now: Timestamp) -> Option<Problem> {
-        const EARLY: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
+        const EARLY: jiff::SignedDuration = jiff::SignedDuration::from_hours(60 * 24);
         let name = &self.details.name;
         if let Some(at) = self.details.secret_expires_at.filter(|_| self.row.enabled) {
             if at <= now {

@@ -168,8 +168,7 @@ impl Metrics {
         self.credentials_state.get_or_create(&State { state }).set(1);
     }
 
-    /// When the secret (`current` or `next`) ends, as seconds since 1970; nothing = unknown, and no series.
-    #[cfg_attr(not(test), expect(dead_code, reason = "Graph tells when a secret ends; it is not asked in this version"))]
+    /// When the secret (`current`, `next`, or `sso`: the first of the client records) ends, as seconds since 1970; nothing = unknown, and no series.
     pub fn set_secret_expiry(&self, secret: &'static str, at: Option<i64>) {
         match at {
             Some(at) => drop(self.secret_expiry.get_or_create(&Secret { secret }).set(at)),

@@ -22,6 +22,7 @@ mod monitoring;
 mod process;
 mod proxy;
 mod refusals;
+mod secrets;
 mod settings;
 mod sso;
 mod support_bundle;

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::{Checks, Look, Network, inside, side_by_side, space};
 use crate::credentials::keeper::{Keeper, Probe};
+use crate::health::expiry::Expiry;
 use crate::health::reporter::Reporter;
 use crate::model::Clock;
 use crate::settings::Settings;
@@ -30,6 +31,8 @@ pub struct Parts {
     pub mailboxes: Arc<mailboxes::Service>,
     /// Single sign-on.
     pub sso: Arc<sso::Service>,
+    /// When secrets end.
+    pub expiry: Arc<Expiry>,
     /// The time.
     pub clock: Clock,
 }
@@ -57,12 +60,14 @@ impl Examiner {
             Look::new("status", async { self.parts.reporter.report().await.checks }),
             Look::new("disk", async { space::disk(Path::new(settings.database.url.path())) }),
         ];
+        looks.push(Look::new("the secret's end", async { inside::expiry(&self.parts) }));
         looks.push(Look::new("consent", inside::consent(&self.parts)));
         looks.push(Look::new("client records", inside::records(&self.parts, offline)));
         match &network {
             None => {}
             Some(Ok(network)) => {
                 looks.extend(network.looks());
+                looks.push(Look::new("the app registration", inside::registration(&self.parts)));
                 looks.push(Look::new("the secret", inside::secret(&self.parts)));
                 looks.push(Look::new("sending", inside::sending(&self.parts, network.way())));
             }

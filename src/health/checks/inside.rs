@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::examiner::Parts;
 use super::mail;
+use super::public::REDIRECT_PATHS;
 use super::verdict::{Trouble, Verdict, Who};
 use crate::audit::Actor;
 use crate::credentials::keeper::{Slot, Verdict as Word};
@@ -20,6 +21,9 @@ const MOST_SENDERS: usize = 3;
 const MOST_GRANTS: usize = 200;
 /// What every grant shows by its effect: without them there would be no ID token, no address and no refresh token.
 const BY_EFFECT: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
+/// What to do about a secret that is not the registration's.
+const RENEWED: &str = "make a new client secret in the app registration and put its Value as AZUREAD_CIS into /root/.OneDesk";
 
 /// Asks Microsoft about the secret in force.
 pub async fn secret(parts: &Parts) -> Vec<Check> {
@@ -58,6 +62,56 @@ fn accepted(slot: Slot, word: Word) -> Verdict {
 fn rotation(note: &Problem) -> Option<Check> {
     let about_next = ["next_secret_accepted", Slot::Next.refused_code(), Slot::Current.refused_code()];
     about_next.contains(&note.code.as_str()).then(|| Verdict::Warn(Trouble::of(note, Who::Owner)).on(Group::Microsoft, "next_secret"))
+}
+
+/// When the secret in force ends, as far as it is known.
+pub fn expiry(parts: &Parts) -> Vec<Check> {
+    let mut credentials = crate::health::reporter::credentials(&parts.keeper.status());
+    parts.expiry.complete(&mut credentials);
+    let verdict = match (credentials.secret_expires_at, parts.expiry.warnings().into_iter().next()) {
+        (_, Some(problem)) if problem.code == "secret_expired" => Verdict::Fail(Trouble::of(&problem, Who::Owner)),
+        (_, Some(problem)) => Verdict::Warn(Trouble::of(&problem, Who::Owner)),
+        (Some(ends), None) => Verdict::Fine(format!("the client secret lasts until {}", ends.strftime("%Y-%m-%d"))),
+        (None, None) if credentials.client_id.is_none() => Verdict::Skip("there is no client secret that could end".to_owned()),
+        (None, None) => Verdict::Warn(Trouble::new(
+            "nobody knows when the client secret ends, so nobody can be told in time",
+            Who::Owner,
+            "connect the directory of the registration's home tenant (onedeskctl directory connect), or type the day that the portal shows: \
+             onedeskctl credentials expires DATE",
+        )),
+    };
+    vec![verdict.on(Group::Microsoft, "secret_expiry")]
+}
+
+/// The app registration as Graph shows it: whether it has our secret and our redirect URIs.
+pub async fn registration(parts: &Parts) -> Vec<Check> {
+    let Some(pair) = parts.keeper.in_force() else { return Vec::new() };
+    let registration = match parts.expiry.learn(&pair).await {
+        Ok(registration) => registration,
+        Err(why) => {
+            return vec![Verdict::Skip(format!("the app registration cannot be looked at: {why}")).on(Group::Microsoft, "registration")];
+        }
+    };
+    let origin = parts.settings.borrow().public_url.clone();
+    let uris: Vec<String> = origin.iter().flat_map(|origin| REDIRECT_PATHS.map(|path| origin.join(path))).collect();
+    let missing: Vec<&str> =
+        uris.iter().map(String::as_str).filter(|uri| !registration.redirect_uris.iter().any(|known| known == uri)).collect();
+    let verdict = if registration.end_of(&pair.secret).is_none() {
+        Verdict::Warn(Trouble::new(
+            "no secret of the app registration begins like the one in force: it was deleted, or belongs to another registration",
+            Who::Owner,
+            RENEWED,
+        ))
+    } else if missing.is_empty() {
+        Verdict::Fine("the app registration has this secret and the redirect URIs".to_owned())
+    } else {
+        Verdict::Fail(Trouble::new(
+            format!("the app registration lacks redirect URIs, so sign-ins end with AADSTS50011: {}", missing.join(" ")),
+            Who::Owner,
+            "add them under Authentication, platform Web, letter by letter",
+        ))
+    };
+    vec![verdict.on(Group::Microsoft, "registration")]
 }
 
 /// What was granted, beside the eleven permissions of the registration.

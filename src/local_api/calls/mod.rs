@@ -2,6 +2,7 @@
 
 pub mod admin_links;
 pub mod audit;
+pub mod credentials;
 pub mod database;
 pub mod directory;
 pub mod mailboxes;

@@ -131,6 +131,7 @@ fn application(app: &App) -> Value {
             "startDateTime": graph_time(secret.expires_at - 2 * 365 * 86_400)})
     });
     json!({"id": sha256(&app.client_id), "appId": app.client_id, "displayName": app.name, "keyCredentials": [],
+        "web": {"redirectUris": app.redirect_uris},
         "signInAudience": if app.multi_tenant { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
         "passwordCredentials": secrets.collect::<Vec<_>>()})
 }

@@ -175,6 +175,22 @@ fn a_secret_that_has_expired_or_was_deleted_is_told_by_its_key() {
 }
 
 #[test]
+fn the_registration_is_compared_with_what_this_host_needs() {
+    let world = well(SENT);
+    let found = whole(&world.daemon.site);
+    assert_eq!(found.check("registration")["outcome"], "skipped");
+    found.says("secret_expiry", "warning", "nobody knows when the client secret ends", "onedeskctl credentials expires DATE");
+    world.directory_journey("admin@example.test").expect(200);
+    let found = whole(&world.daemon.site);
+    assert_eq!(found.check("registration")["outcome"], "ok", "{}", found.check("registration"));
+    assert_eq!(found.check("consent")["title"], "all eleven permissions are granted");
+    let mut app = entra_sim::Config::default().apps.remove(0);
+    app.redirect_uris = vec![format!("{}/integrations/azuread/token", world.daemon.site.origin())];
+    world.simulator.put_app(app);
+    whole(&world.daemon.site).says("registration", "failed", "lacks redirect URIs", "add them under Authentication, platform Web");
+}
+
+#[test]
 fn a_permission_that_was_not_granted_is_named() {
     let world = World::start_with(|site| {
         site.write_pair(CLIENT_ID, SECRET);
