@@ -27,7 +27,9 @@ async fn expires(context: &Context, expires_at: Timestamp) -> Result<(), Failure
 
 /// A day as the portal shows it, or a time.
 pub fn day(text: &str) -> Result<Timestamp, String> {
-    let start = text.parse::<jiff::civil::Date>().ok().and_then(|date| date.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok());
+    // The parser of dates takes the date of a time as well, and drops the rest.
+    let date = Some(text).filter(|text| !text.contains(['T', 't', ' '])).and_then(|text| text.parse::<jiff::civil::Date>().ok());
+    let start = date.and_then(|date| date.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok());
     match start {
         Some(start) => Ok(start.timestamp()),
         None => text.parse().map_err(|_| "write the day as 2027-01-31, or a time as 2027-01-31T12:00:00Z".to_owned()),
