@@ -34,7 +34,24 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("support", &["model", "settings", "system", "crypto", "store", "sso", "mailboxes", "directory", "health"]),
     // doors
-    ("web", &["model", "settings", "system", "crypto", "pages", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health"]),
+    (
+        "web",
+        &[
+            "model",
+            "settings",
+            "system",
+            "crypto",
+            "pages",
+            "oauth",
+            "audit",
+            "flows",
+            "sso",
+            "mailboxes",
+            "directory",
+            "health",
+            "support",
+        ],
+    ),
     (
         "local_api",
         &["model", "settings", "system", "store", "oauth", "audit", "flows", "sso", "mailboxes", "directory", "health", "support"],

@@ -209,18 +209,6 @@ pub async fn assemble(
         clock: clock.clone(),
     }));
 
-    let services = web::Services {
-        mailboxes: Arc::clone(&mailboxes),
-        directory: Arc::clone(&directory),
-        sso: Arc::clone(&sso),
-        audit: Arc::clone(&audit),
-        pages,
-        reporter: Arc::clone(&reporter),
-        settings: settings_now.clone(),
-        metrics,
-        tasks: tasks.clone(),
-        clock: clock.clone(),
-    };
     let database = Arc::new(opened.database);
     let support = Arc::new(support::Knowledge::new(support::Parts {
         reporter: Arc::clone(&reporter),
@@ -232,6 +220,19 @@ pub async fn assemble(
         settings: settings_now.clone(),
         clock: clock.clone(),
     }));
+    let services = web::Services {
+        mailboxes: Arc::clone(&mailboxes),
+        directory: Arc::clone(&directory),
+        sso: Arc::clone(&sso),
+        audit: Arc::clone(&audit),
+        pages,
+        support: Arc::clone(&support),
+        reporter: Arc::clone(&reporter),
+        settings: settings_now.clone(),
+        metrics,
+        tasks: tasks.clone(),
+        clock: clock.clone(),
+    };
     let api = local_api::Services {
         database,
         mailboxes: Arc::clone(&mailboxes),

@@ -47,6 +47,8 @@ pub struct Services {
     pub pages: Arc<crate::pages::Pages>,
     /// Who did what.
     pub audit: Arc<audit::Service>,
+    /// What support asks for.
+    pub support: Arc<crate::support::Knowledge>,
     /// Status and readiness.
     pub reporter: Arc<Reporter>,
     /// The settings in force.

@@ -56,6 +56,21 @@ fn mailboxes_are_found_by_a_part_of_their_address_and_by_state() {
 }
 
 #[test]
+fn the_support_bundle_is_downloaded_by_whoever_may_send_a_form_and_the_audit_log_says_so() {
+    let world = World::start();
+    let mut desk = Desk::enter(&world.daemon);
+    desk.get("/admin/support").expect(200).says(&["Download the bundle", "onedeskctl support-bundle"]);
+    let answer = desk.post("/admin/support", &[("pseudonymize", "1")]).expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/gzip"));
+    let disposition = answer.header("content-disposition").unwrap();
+    assert!(disposition.starts_with("attachment; filename=\"onedesk-support-2") && disposition.ends_with(".tar.gz\""), "{disposition}");
+    assert!(answer.body.starts_with('\u{1f}'), "a gzip file begins so (RFC 1952, section 2.3.1)");
+    desk.get("/admin/audit?q=support").expect(200).says(&["support.bundle", "pseudonymized"]);
+    desk.token = "stolen".to_owned();
+    desk.post("/admin/support", &[]).expect(403);
+}
+
+#[test]
 fn a_directory_is_connected_and_disconnected_in_the_browser() {
     let world = World::start();
     let mut desk = Desk::enter(&world.daemon);
