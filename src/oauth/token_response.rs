@@ -39,7 +39,9 @@ pub fn parse(answer: &Answer) -> Result<Tokens, TokenError> {
 
 /// The error of a request that got no answer.
 pub fn no_answer(error: &http::Error) -> TokenError {
-    let hint = error.hint().unwrap_or_else(|| "Nothing: it is tried again by itself.".to_owned());
+    let hint = error
+        .hint()
+        .unwrap_or_else(|| "Nothing: a refresh is tried again by itself. During a sign-in, try again in a few minutes.".to_owned());
     let problem = Problem::new("provider_unavailable", clean(&format!("The provider did not answer: {error}."), 500), hint);
     TokenError { verdict: Verdict::Unavailable { retry_after: None }, problem, provider: Box::default() }
 }
@@ -91,7 +93,9 @@ fn unusable(answer: &Answer, title: String) -> TokenError {
     let hint = match answer.status {
         407 => "Give the proxy's user name and password in proxy, or let this host through the proxy.",
         429 => "Nothing: it is tried again when the provider allows it.",
-        500.. => "Nothing: it is tried again by itself. Microsoft's service health page tells about outages.",
+        500.. => {
+            "Nothing: a refresh is tried again by itself. During a sign-in, try again in a few minutes. Microsoft's service health page tells about outages."
+        }
         _ => "See whether a proxy or firewall answers in the provider's place, and whether the token URL is right.",
     };
     TokenError { verdict, problem: Problem::new("provider_unavailable", title, hint), provider }

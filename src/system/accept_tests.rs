@@ -58,9 +58,11 @@ async fn the_soft_stop_finishes_the_request_in_hand_and_closes_idle_connections(
             "finished"
         }),
     );
-    let (listener, address) = tcp().await;
+    // An address of its own: on 127.0.0.1 another test may listen on the port as soon as it is free.
+    let listener = TcpListener::bind("127.83.84.79:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     let tasks = Tasks::new();
-    serve(&tasks, door(listener, slow));
+    serve(&tasks, door(Listener::Tcp(listener), slow));
     let mut idle = TcpStream::connect(address).await.unwrap();
     let mut busy = TcpStream::connect(address).await.unwrap();
     busy.write_all(GET.as_bytes()).await.unwrap();

@@ -5,7 +5,7 @@ use super::Who::{Developer, Microsoft};
 use super::{Row, row};
 
 const WAIT: &[&str] = &[
-    "Nothing: it is tried again by itself.",
+    "Nothing: a refresh is tried again by itself. During a sign-in, try again in a few minutes.",
     "If it lasts, look at Microsoft's service health page, and open a ticket with the trace id.",
 ];
 
