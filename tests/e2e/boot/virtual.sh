@@ -34,6 +34,16 @@ step 'the daemon may have 512 tasks' test "$(limit onedeskd pids.max)" = 512
 step 'the helper may have 32 MiB' test "$(limit onedesk-credentials memory.max)" = 33554432
 step 'the helper may have 16 tasks' test "$(limit onedesk-credentials pids.max)" = 16
 echo "figure: memory in use: daemon $(limit onedeskd memory.current), helper $(limit onedesk-credentials memory.current) bytes"
+# inside UNIT PROGRAM: runs Python among the processes of a unit.
+inside() { bash -c 'echo $$ >"/sys/fs/cgroup/system.slice/$1.service/cgroup.procs" && exec python3 -c "$2"' bash "$1" "$2"; }
+too_many_tasks() {
+    inside onedesk-credentials 'import threading, time
+for _ in range(20): threading.Thread(target=time.sleep, args=(3,)).start()' 2>&1 | grep "start new thread"
+}
+step 'more tasks than the helper may have are refused' too_many_tasks
+step 'more memory than the helper may have is the end' eval 'inside onedesk-credentials "bytearray(64 << 20)"; [ $? = 137 ]'
+step 'the helper is replaced then' within 60 eval 'systemctl is-active onedesk-credentials && [ "$(limit onedesk-credentials pids.current)" -lt 8 ]'
+
 write_credentials "$(simulator client_id)" 'AnotherSecret~That.Nobody-Knows00000000'
 relabel
 step 'a refused secret is seen' within 60 state_is stale
