@@ -8,6 +8,7 @@ mod bare;
 mod client;
 mod figures;
 mod machine;
+mod mail;
 mod programs;
 mod report;
 mod scale;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
-use figures::{kills, memory, pages, start, suspend, swaps, token_reads};
+use figures::{checks, kills, memory, pages, start, suspend, swaps, token_reads};
 use programs::Scene;
 use report::Figure;
 use scale::Scale;
@@ -40,7 +41,7 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
     /// Only these figures, by number; the table goes to the terminal only
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=7))]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=8))]
     only: Vec<u8>,
     /// The daemon reads the credentials file itself, as it does without root
     #[arg(long)]
@@ -98,7 +99,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
 
     // The suspend sleeps while others are measured: the stopped daemon takes no time of the machine.
     let asleep = if wanted(5) { Some(suspend::fall_asleep(&scene, &scale).await?) } else { None };
-    if [2, 3, 4].into_iter().any(wanted) {
+    if [2, 3, 4, 8].into_iter().any(wanted) {
         let thousand = figures::connected(&scene, "thousand", scale.mailboxes).await?;
         if wanted(2) {
             note(2, start::measure(&thousand, &scale).await?);
@@ -108,6 +109,9 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         }
         if wanted(4) {
             note(4, token_reads::measure(&thousand, &scale).await?);
+        }
+        if wanted(8) {
+            note(8, checks::measure(&thousand).await?);
         }
     }
     if let Some(asleep) = asleep {

@@ -200,6 +200,21 @@ overrides = "{shown}/templates"
         Ok((Daemon { service, api: socket("api.sock"), web: socket("http.sock") }, took))
     }
 
+    /// Writes the settings anew; returns what they were.
+    pub fn amend(&self, change: impl FnOnce(&str) -> String) -> Result<String> {
+        let path = self.folder.join("onedeskd.toml");
+        let before = fs::read_to_string(&path)?;
+        fs::write(&path, change(&before))?;
+        Ok(before)
+    }
+
+    /// The admin's tool, with these settings.
+    pub fn ctl(&self) -> Command {
+        let mut command = self.scene.command("onedeskctl");
+        command.arg("--config").arg(self.folder.join("onedeskd.toml"));
+        command
+    }
+
     /// The helper's process id, where there is one.
     pub fn helper(&self) -> Option<u32> {
         self.helper.as_ref().and_then(|helper| helper.process.id())

@@ -1,5 +1,6 @@
 //! One file for each figure.
 
+pub mod checks;
 pub mod kills;
 pub mod memory;
 pub mod pages;
