@@ -29,6 +29,8 @@ pub enum Decision {
     Admit(Admission, Person),
     /// The account belongs to a person of the other kind.
     OtherKind(Kind),
+    /// Half of what tells the account belongs to one person, half to another.
+    TwoPeople(PersonId, PersonId),
     /// A person of the other kind holds the address.
     HeldByOtherKind(Kind),
     /// Somebody has to decide whether they are the person who holds the address.
@@ -57,6 +59,9 @@ impl Newcomer {
         if let Some(person) = &standing.linked {
             if person.kind != self.kind {
                 return Decision::OtherKind(person.kind);
+            }
+            if let Some(rival) = standing.rival {
+                return Decision::TwoPeople(person.id, rival);
             }
             let name = self.name.clone().filter(|name| person.name.as_ref() != Some(name));
             let is_admin = is_admin.filter(|is_admin| *is_admin != person.is_admin);

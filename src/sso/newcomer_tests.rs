@@ -140,18 +140,21 @@ fn nobody_is_linked_to_whom_they_may_not_be() {
     assert!(asked(&decide(&newcomer(true), &holder(person(Kind::User, true), 0))));
     let customer = person(Kind::Customer, false);
     assert_eq!(decide(&newcomer(true), &holder(customer.clone(), 0)), Decision::HeldByOtherKind(Kind::Customer));
-    let linked = |person| Standing { linked: Some(person), is_whole: true, holder: None };
+    let linked = |person| Standing { linked: Some(person), is_whole: true, ..Standing::default() };
     assert_eq!(decide(&newcomer(true), &linked(customer)), Decision::OtherKind(Kind::Customer));
     assert!(
         matches!(decide(&newcomer(false), &linked(user.clone())), Decision::Admit(Admission::Known { .. }, known) if known.id == user.id)
     );
+    let rival = crate::model::PersonId::new();
+    let split = Standing { rival: Some(rival), ..linked(user.clone()) };
+    assert_eq!(decide(&newcomer(true), &split), Decision::TwoPeople(user.id, rival));
 }
 
 #[test]
 fn a_changed_name_and_role_are_noted() {
     let mut known = person(Kind::User, true);
     known.name = Some("AnnExample".to_owned());
-    let standing = Standing { linked: Some(known), is_whole: true, holder: None };
+    let standing = Standing { linked: Some(known), is_whole: true, ..Standing::default() };
     let decided = |is_admin| match newcomer(true).decide(&standing, is_admin, jiff::Timestamp::UNIX_EPOCH) {
         Decision::Admit(Admission::Known { name, is_admin: changed, .. }, known) => {
             assert_eq!(known.is_admin, is_admin.unwrap_or(true));

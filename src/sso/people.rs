@@ -66,6 +66,7 @@ impl People {
             let (admission, person) = match self.foresee(newcomer, is_admin).await? {
                 Decision::Admit(admission, person) => (admission, person),
                 Decision::OtherKind(kind) => return Err(other_kind(newcomer, kind, "this account")),
+                Decision::TwoPeople(one, other) => return Err(two_people(one, other)),
                 Decision::HeldByOtherKind(kind) => return Err(other_kind(newcomer, kind, "the e-mail address of this account")),
                 Decision::Ask(holder, reason) => return Err(self.ask(newcomer, record, holder, reason, actor).await?),
             };
@@ -222,6 +223,15 @@ impl People {
             error => error.into(),
         })
     }
+}
+
+/// Seen where the two grew up apart: by a record whose provider told no object id, and by another one of the same tenant.
+fn two_people(one: PersonId, other: PersonId) -> Error {
+    Error::conflict(
+        "two_people",
+        format!("this account belongs to two people here, {one} and {other}"),
+        "an administrator of this OneDesk removes the one that is not needed: onedeskctl people list, onedeskctl people remove ID; then sign in again",
+    )
 }
 
 fn other_kind(newcomer: &Newcomer, held: Kind, what: &str) -> Error {

@@ -77,6 +77,7 @@ fn in_words(decision: &Decision, newcomer: &Newcomer) -> String {
         Decision::Admit(Admission::Linked { person, .. }, _) => format!("would be linked to the {kind} {person} by the e-mail address"),
         Decision::Admit(Admission::Created(_), _) => format!("would become a new {kind}"),
         Decision::OtherKind(held) => format!("would be refused: the account belongs to a {}", held.as_str()),
+        Decision::TwoPeople(one, other) => format!("would be refused: the account belongs to both {one} and {other}"),
         Decision::HeldByOtherKind(held) => format!("would be refused: the e-mail address belongs to a {}", held.as_str()),
         Decision::Ask(person, reason) => format!("would wait for a decision about the {kind} {person}: {reason}"),
     }

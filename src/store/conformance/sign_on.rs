@@ -140,6 +140,9 @@ pub async fn an_account_of_entra_is_found_under_another_subject(store: Store) {
     let again = Admission::Known { person: id, name: None, is_admin: None, is_whole: false };
     store.sso.people.admit(again, v2, session(2, id, "v2"), Vec::new()).await.unwrap();
     assert_eq!(store.sso.people.person(id).await.unwrap().identities.len(), 2);
+    let somebody = admit(&store, 4, "somebody", None).await.unwrap();
+    let standing = store.sso.people.standing(&Identity { account, ..identity("somebody") }, None).await.unwrap();
+    assert_eq!((standing.linked.map(|person| person.id), standing.rival), (Some(somebody), Some(id)));
     let other = person(Kind::User, None);
     let (other_id, taken) = (other.id, Identity { account, ..identity("v3") });
     let admitted = store.sso.people.admit(Admission::Created(other), taken, session(3, other_id, "v3"), Vec::new()).await;

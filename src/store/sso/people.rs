@@ -25,6 +25,8 @@ pub struct Standing {
     pub linked: Option<Person>,
     /// Whether all that tells the account is stored as theirs, so that there is nothing to link.
     pub is_whole: bool,
+    /// Somebody else who is known by the same tenant and object id, while issuer and subject are [`Self::linked`]'s.
+    pub rival: Option<PersonId>,
     /// The person who holds the e-mail address, with the number of their accounts.
     pub holder: Option<(Person, u64)>,
 }

@@ -44,7 +44,11 @@ impl People for Engine {
                 1 => (standing.linked, standing.is_whole) = (Some(person(row)?), identity.account.is_none()),
                 2 => match &standing.linked {
                     None => standing.linked = Some(person(row)?),
-                    Some(by_subject) => standing.is_whole = by_subject.id == columns::parsed(row, "id")?,
+                    Some(by_subject) => {
+                        let id = columns::parsed(row, "id")?;
+                        standing.is_whole = by_subject.id == id;
+                        standing.rival = Some(id).filter(|_| !standing.is_whole);
+                    }
                 },
                 3 => standing.holder = Some((person(row)?, columns::count(row, "accounts")?)),
                 _ => {}
