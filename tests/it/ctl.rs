@@ -206,7 +206,7 @@ fn the_socket_is_read_from_the_settings_file() {
 
 #[test]
 fn what_is_not_in_this_version_is_refused_with_something_to_do_instead() {
-    for line in ["support-bundle", "mailbox test a@b.test", "directory sync"] {
+    for line in ["mailbox app-password list a@b.test", "mailbox test a@b.test", "directory sync"] {
         let (code, out, err) = texts(&onedeskctl(Path::new("/nonexistent"), line, ""));
         assert_eq!((code, out.as_str()), (Some(1), ""), "{line}");
         assert!(err.contains("not in this version of OneDesk\nhint: "), "{line}: {err}");
