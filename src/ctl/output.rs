@@ -153,6 +153,11 @@ impl Output {
         Err(Failure::found("nothing was changed"))
     }
 
+    /// Whether somebody sits there who can answer.
+    pub fn is_attended(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
     /// Asks for a secret at the terminal, without showing what is typed.
     ///
     /// # Errors

@@ -38,11 +38,15 @@ fn render(status: &Status, output: Output) -> String {
     let (tone, word, sentence) = match status.state {
         State::Ready => (Tone::Good, "ready", "everything works"),
         State::Unconfigured => (Tone::Warning, "unconfigured", "something has to be set up first"),
+        State::Stale if status.credentials.changed_at.is_none() => {
+            (Tone::Bad, "stale", "the credentials cannot be used, and there are no others in force")
+        }
         State::Stale => (Tone::Bad, "stale", "the newest credentials cannot be used, the last good ones stay in force"),
         State::Degraded => (Tone::Warning, "degraded", "the credentials are good, but something needs somebody"),
     };
     let sentence = troubles.first().map_or_else(|| sentence.to_owned(), |trouble| format!("{sentence}: {}", trouble.title));
-    let mut lines = vec![format!("OneDesk {} is {}: {sentence}.", status.version, output.paint(tone, word)), String::new()];
+    let mut lines =
+        vec![format!("OneDesk {} is {}: {}.", status.version, output.paint(tone, word), sentence.trim_end_matches('.')), String::new()];
     lines.push(format!("Credentials  {}", credentials(&status.credentials)));
     let mailboxes = status.mailboxes;
     lines.push(format!("Mailboxes    {}", counts(mailboxes.healthy, mailboxes.waiting, mailboxes.needs_reauth)));

@@ -38,7 +38,9 @@ pub async fn run(context: &Context, output: Option<PathBuf>, pseudonymize: bool)
     if !context.output.is_json() {
         list(context, &bundle)?;
     }
-    let agreed = context.output.confirm(&format!("Write this to {}?", file.display()));
+    // A new file takes nothing from anybody: where nobody can be asked, the list has said what is in it.
+    let question = format!("Write this to {}?", file.display());
+    let agreed = if context.output.is_attended() { context.output.confirm(&question) } else { Ok(()) };
     let written = match agreed {
         Ok(()) => write(&bundle, &name, &file, now),
         Err(refusal) => Err(refusal),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 
 use crate::model::{Hint, Problem};
-use crate::settings::{DEFAULT_FILE, Error, Settings};
+use crate::settings::{DEFAULT_FILE, Error, Loaded, Settings};
 
 /// Done, or the settings are good.
 pub const EXIT_OK: u8 = 0;
@@ -29,6 +29,18 @@ impl Arguments {
     /// The settings file.
     pub fn config(&self) -> &Path {
         self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE))
+    }
+
+    /// The settings. A file that was named must exist: a slip of the pen must not open the usual database.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn load(&self) -> Result<Loaded, Error> {
+        let loaded = Settings::load(self.config())?;
+        if !loaded.found && self.config.is_some() {
+            return Err(Error::Unreadable { path: self.config().to_owned(), source: io::ErrorKind::NotFound.into() });
+        }
+        Ok(loaded)
     }
 
     /// Tries the settings and writes every mistake and warning to `stderr`; the exit code is the result.

@@ -70,7 +70,7 @@ pub fn main() -> ExitCode {
 async fn live(arguments: &Arguments, inherited: Inherited) -> Result<(), Error> {
     let clock = Clock::system();
     let notifier = Notifier::from_environment()?;
-    let Loaded { settings, warnings, .. } = crate::settings::Settings::load(arguments.config())?;
+    let Loaded { settings, warnings, .. } = arguments.load()?;
     let _ = journal::install(settings.log_level, clock.clone());
     let (life, reloads) = Lifecycle::begin(notifier.clone())?;
     let house = assemble::assemble(settings, warnings, inherited, &life, &clock).await?;

@@ -75,6 +75,11 @@ impl Reload {
     /// Applies the file as it is now.
     fn apply(&self, path: &Path) {
         let loaded = match Settings::load(path) {
+            // Gone for a moment while somebody replaces it, or gone for good: no reason to forget everything.
+            Ok(loaded) if !loaded.found && loaded.settings != **self.settings.borrow() => {
+                let source = std::io::ErrorKind::NotFound.into();
+                return self.keep_the_old(&crate::settings::Error::Unreadable { path: path.to_owned(), source });
+            }
             Ok(loaded) => loaded,
             Err(error) => return self.keep_the_old(&error),
         };

@@ -101,6 +101,9 @@ impl Reporter {
         let lead = match (status.state, &status.problem) {
             (keeper::State::Unconfigured, Some(problem)) => format!("unconfigured: {}", problem.title),
             (keeper::State::Unconfigured, None) => "unconfigured: no credentials yet".to_owned(),
+            (keeper::State::Stale, Some(problem)) if status.in_force.is_none() => {
+                format!("stale: {}; there are no credentials in force", problem.title)
+            }
             (keeper::State::Stale, Some(problem)) => format!("stale: {}; the last good credentials stay in force", problem.title),
             (keeper::State::Stale, None) => "stale: the last good credentials stay in force".to_owned(),
             (keeper::State::Ready, _) if self.parts.settings.borrow().public_url.is_none() => {
@@ -109,7 +112,7 @@ impl Reporter {
             (keeper::State::Ready, _) if mailboxes.waiting + mailboxes.needs_reauth > 0 => "degraded".to_owned(),
             (keeper::State::Ready, _) => "ready".to_owned(),
         };
-        let mut sentence = format!("{lead}; {total} mailboxes");
+        let mut sentence = format!("{lead}; {total} mailbox{}", if total == 1 { "" } else { "es" });
         for (count, words) in [(mailboxes.waiting, "waiting"), (mailboxes.needs_reauth, "need somebody to sign in")] {
             if count > 0 {
                 sentence += &format!(", {count} {words}");

@@ -1,5 +1,6 @@
 //! [`ProblemDocument`]: what went wrong, in the form of RFC 9457. Both doors answer with it; neither knows the other.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, RequestId};
@@ -49,7 +50,7 @@ pub struct ProviderTrace {
     /// `correlation_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// `timestamp`, verbatim.
+    /// When: the provider's `timestamp`, verbatim, or else our own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
 }
@@ -107,6 +108,16 @@ impl ProblemDocument {
         self
     }
 
+    /// With what support asks for in any case: the time, ours where the provider told none, and the AADSTS code of the problem.
+    #[must_use]
+    pub fn complete(mut self, now: Timestamp) -> Self {
+        self.provider.timestamp.get_or_insert_with(|| now.to_string());
+        if self.provider.aadsts.is_none() && self.code.starts_with("AADSTS") {
+            self.provider.aadsts = Some(self.code.clone());
+        }
+        self
+    }
+
     /// With the request that it answers.
     #[must_use]
     pub fn request(mut self, id: RequestId) -> Self {
@@ -137,6 +148,16 @@ mod tests {
             String::from_utf8(document.to_json()).unwrap(),
             r#"{"type":"urn:onedesk:problem:unknown_path","title":"not found","status":404,"detail":"there is no /v1/x","code":"unknown_path"}"#
         );
+    }
+
+    #[test]
+    fn a_document_is_completed_with_the_time_and_the_code_of_microsoft() {
+        let refused = || ProblemDocument::new(503, "AADSTS7000215", "not now", "the client secret is wrong");
+        let ours = refused().complete(Timestamp::UNIX_EPOCH).provider;
+        assert_eq!((ours.aadsts.as_deref(), ours.timestamp.as_deref()), (Some("AADSTS7000215"), Some("1970-01-01T00:00:00Z")));
+        let told = ProviderTrace { timestamp: Some("2026-09-21 10:11:12Z".to_owned()), ..ProviderTrace::default() };
+        let theirs = refused().with_provider(Some(told)).complete(Timestamp::UNIX_EPOCH).provider;
+        assert_eq!(theirs.timestamp.as_deref(), Some("2026-09-21 10:11:12Z"));
     }
 
     #[test]

@@ -174,6 +174,12 @@ impl From<VerifyError> for Error {
     }
 }
 
+/// What mends a refused secret of a client record. The table of codes speaks of the host's own, which is another one.
+pub fn of_a_record(refused: Problem) -> Problem {
+    let hint = "give the client record its new secret's Value: onedeskctl sso list, onedeskctl sso set ID --client-secret-file FILE";
+    Problem { hint: hint.to_owned(), ..refused }
+}
+
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
         let kind = match error.verdict {

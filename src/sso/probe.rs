@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::connections::Connections;
+use super::error::of_a_record;
 use super::record::Record;
 use crate::model::Problem;
 use crate::oauth::endpoints::Endpoints;
@@ -28,7 +29,7 @@ impl Connections {
                 && refused.verdict == Verdict::ClientRejected
             {
                 let which = if place == 0 { "" } else { "the second secret (client_secret_next) is refused: " };
-                return Some(Problem { title: format!("{which}{}", refused.problem.title), ..refused.problem });
+                return Some(of_a_record(Problem { title: format!("{which}{}", refused.problem.title), ..refused.problem }));
             }
         }
         None

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::error::{Error, ErrorKind};
+use super::error::{Error, ErrorKind, of_a_record};
 use super::flow::{Destination, Pending, Purpose, Taken};
 use super::groups::{self, Given};
 use super::knowledge;
@@ -22,7 +22,7 @@ use crate::oauth::claims::Claims;
 use crate::oauth::endpoints::Version;
 use crate::oauth::id_token::{IdTokenError, Nonce, Tenants};
 use crate::oauth::provider::{Provider, SignIn, VerifyError};
-use crate::oauth::token::{GrantRequest, TokenEndpoint, Tokens, Verdict};
+use crate::oauth::token::{GrantRequest, TokenEndpoint, TokenError, Tokens, Verdict};
 use crate::store::sso::sessions::SessionRow;
 
 /// Two clocks that differ by more are named in the error.
@@ -266,7 +266,9 @@ impl Service {
         for client in self.connections.clients(record)? {
             let grant = GrantRequest::Code { code, verifier: verifier.secret(), redirect_uri: &pending.redirect_uri };
             match endpoint.request(&client, grant, &pending.scope).await {
-                Err(error) if error.verdict == Verdict::ClientRejected => drop(refused.get_or_insert(error)),
+                Err(error) if error.verdict == Verdict::ClientRejected => {
+                    refused.get_or_insert(TokenError { problem: of_a_record(error.problem.clone()), ..error });
+                }
                 answer => return Ok(answer?),
             }
         }

@@ -52,7 +52,8 @@ pub fn refuse(door: &Door, visitor: &Visitor, error: &ConnectError) -> Response 
 pub fn problem_answer(door: &Door, visitor: &Visitor, status: StatusCode, problem: &Problem, provider: Option<&ProviderError>) -> Response {
     if visitor.wants_json {
         let document = ProblemDocument::from_problem(status.as_u16(), title(status), problem).request(visitor.request_id);
-        return (status, [(CONTENT_TYPE, ProblemDocument::MEDIA_TYPE)], document.with_provider(provider).to_json()).into_response();
+        let document = document.with_provider(provider).complete(door.services.clock.now());
+        return (status, [(CONTENT_TYPE, ProblemDocument::MEDIA_TYPE)], document.to_json()).into_response();
     }
     let waiting = visitor.waiting.as_ref().filter(|_| Waiting::helps(status));
     let page = ErrorPage::new(status, problem, provider, waiting, visitor.request_id, door.services.clock.now())
@@ -89,7 +90,11 @@ pub fn missing(door: &Door, visitor: &Visitor, path: &str) -> Response {
 
 /// A method that the path does not know.
 pub async fn wrong_method(State(door): State<Door>, Extension(visitor): Extension<Visitor>) -> Response {
-    let problem = Problem::new("wrong_method", "this address is not asked that way", "open it with a browser (GET)");
+    let problem = Problem::new(
+        "wrong_method",
+        "this address is not asked that way",
+        "go back and use the page's own link or button; programs find the methods in the header Allow",
+    );
     problem_answer(&door, &visitor, StatusCode::METHOD_NOT_ALLOWED, &problem, None)
 }
 

@@ -49,7 +49,11 @@ impl ErrorPage {
             stop: waiting.map(Waiting::stop).unwrap_or_default(),
         });
         let who = explanation.as_ref().map_or_else(|| who(status), |explanation| explanation.who.sentence());
-        let steps = explanation.map(|explanation| explanation.steps).unwrap_or_default();
+        let mut steps = explanation.map(|explanation| explanation.steps).unwrap_or_default();
+        // Whoever changed the next step knows better than the table, which knows no client records.
+        if steps.first() != Some(&problem.hint) && !problem.hint.is_empty() {
+            steps.clear();
+        }
         Self {
             title: headline(status, &problem.code),
             passes: waiting.is_some(),

@@ -39,6 +39,9 @@ pub fn wanted(settings: &Settings, listens: &[u16]) -> Result<u16, String> {
     {
         return Ok(port);
     }
+    if public.as_ref().is_some_and(crate::model::is_loopback) {
+        return Err("the public URL is one of this machine alone: the firewall need let nobody in".to_owned());
+    }
     match settings.listen.http {
         Address::Tcp(address) if !address.ip().is_loopback() && listens.contains(&address.port()) => Ok(address.port()),
         _ => Err("nothing on this machine listens for the public URL: a web server elsewhere stands before it".to_owned()),

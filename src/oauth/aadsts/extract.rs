@@ -33,7 +33,7 @@ impl Found {
             return Self { codes, error, text: text.to_owned() };
         }
         let parameters = || form_urlencoded::parse(parameters_of(text).as_bytes());
-        let error = parameters().find(|(name, _)| name == "error").map(|(_, value)| value.into_owned()).or_else(|| lone_word(text));
+        let error = parameters().find(|(name, _)| name == "error").map(|(_, value)| first_word(&value)).or_else(|| lone_word(text));
         let decoded = match (&error, text.contains("%20") || text.contains("AADSTS") && text.contains('+')) {
             (None, false) => text.to_owned(),
             _ => parameters().map(|(name, value)| format!("{name} {value}\n")).collect(),
@@ -83,6 +83,11 @@ fn object_in(text: &str) -> Option<Map<String, Value>> {
 
 fn bare_number(text: &str) -> Option<u32> {
     (text.bytes().all(|byte| byte.is_ascii_digit()) && (4..=8).contains(&text.len())).then(|| text.parse().ok()).flatten()
+}
+
+/// Of a line of a log more follows than the value.
+fn first_word(value: &str) -> String {
+    value.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
 /// `invalid_client`, pasted alone.

@@ -185,7 +185,7 @@ const REPLIES: &[Reply] = &[
         (Admin, AfterFix),
         "Exchange refuses the token for sending.",
         "The token has expired, belongs to another person, or lacks SMTP.Send; a shared mailbox cannot sign in to SMTP itself.",
-        &["Sign in to SMTP as the person and use the shared address as sender only.", "Check the mailbox with onedeskctl mailbox test."],
+        &["Sign in to SMTP as the person and use the shared address as sender only.", "Check the mailbox with onedeskctl check."],
     ),
     reply(
         &["no authenticate failed"],
@@ -193,7 +193,7 @@ const REPLIES: &[Reply] = &[
         (Admin, AfterFix),
         "Exchange refuses the token for IMAP.",
         "It has expired, is for Microsoft Graph instead of Outlook, or the user name does not fit it.",
-        &["Check the mailbox with onedeskctl mailbox test.", "Check that IMAP is on for the mailbox (Get-CASMailbox)."],
+        &["Check the mailbox with onedeskctl check.", "Check that IMAP is on for the mailbox (Get-CASMailbox)."],
     ),
     reply(
         &["unknown user name or bad password"],

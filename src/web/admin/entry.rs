@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::HOME;
-use super::guard::{admin, is_near};
+use super::guard::{admin, comes_from_us, foreign, is_near};
 use super::shell::Visit;
 use crate::audit::Actor;
 use crate::model::person::App;
@@ -56,6 +56,9 @@ async fn look(State(door): State<Door>, Extension(visitor): Extension<Visitor>, 
 async fn enter(State(door): State<Door>, Extension(visitor): Extension<Visitor>, request: Request) -> Response {
     let entered = async {
         is_near(&door, &visitor)?;
+        if !comes_from_us(&door, request.headers()) {
+            return Err(foreign());
+        }
         let body = to_bytes(request.into_body(), LARGEST_FORM).await.unwrap_or_default();
         let body = String::from_utf8_lossy(&body);
         let [ticket] = once(&body, ["ticket"])?;

@@ -101,7 +101,7 @@ async fn checked(door: &Door, admin: &Admin, request: Request) -> Result<Request
 
 /// Browsers tell where a form comes from: by a header that no page can set, the older ones by `Origin` alone, which is `null` where our
 /// `Referrer-Policy` keeps it back. Those that do not tell are left to the token and the cookie.
-fn comes_from_us(door: &Door, headers: &HeaderMap) -> bool {
+pub fn comes_from_us(door: &Door, headers: &HeaderMap) -> bool {
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = text(&FETCH_SITE) {
         return ["same-origin", "none"].contains(&site);
@@ -116,7 +116,8 @@ fn comes_from_us(door: &Door, headers: &HeaderMap) -> bool {
     )
 }
 
-fn foreign() -> Error {
+/// What another site is told that sends a form here.
+pub fn foreign() -> Error {
     Error::forbidden(
         "foreign_form",
         "this form comes from another site, so nothing was done",
