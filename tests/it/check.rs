@@ -3,6 +3,7 @@
 
 mod machine;
 mod network;
+mod real_mail;
 pub mod servers;
 
 use std::fs;

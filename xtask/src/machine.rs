@@ -33,10 +33,15 @@ pub const BROWSER: &[Tool] = &[
     tool("/usr/share/fonts/truetype/dejavu|/usr/share/fonts/dejavu-sans-fonts", "fonts-dejavu-core", "dejavu-sans-fonts"),
 ];
 
-/// For the web servers that ask `/sso/check`, and for what the integration tests run as somebody else.
+/// For the web servers that ask `/sso/check`, the mail servers that `onedeskctl check` looks at, and for what the integration tests
+/// run as somebody else.
 pub const SERVERS: &[Tool] = &[
     tool("/usr/sbin/nginx", "nginx-light", "nginx"),
     tool("/usr/sbin/apache2|/usr/sbin/httpd", "apache2-bin", "httpd"),
+    tool("/usr/sbin/dovecot", "dovecot-core", "dovecot"),
+    tool("/usr/lib/dovecot/imap-login|/usr/libexec/dovecot/imap-login", "dovecot-imapd", "dovecot"),
+    tool("/usr/lib/dovecot/pop3-login|/usr/libexec/dovecot/pop3-login", "dovecot-pop3d", "dovecot"),
+    tool("/usr/sbin/postfix", "postfix", "postfix"),
     tool("setpriv", "util-linux", "util-linux"),
     tool("unshare", "util-linux", "util-linux"),
 ];

@@ -1,11 +1,11 @@
 //! Mail servers as Exchange Online is one, as far as a check hears: they greet, do TLS with a certificate of a CA of ours, and
-//! answer a token as they are told. Scripted, since no real server says what Exchange says.
+//! answer a token as they are told. Scripted, since no real server says what Exchange says; the real ones are in `real_mail.rs`.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::PrivateKeyDer;
@@ -30,11 +30,16 @@ impl Authority {
         site.set("microsoft.ca_file", &format!("\"{}\"", file.display()));
     }
 
+    /// A certificate for a name or an address, and its key.
+    pub fn pair(&self, name: &str) -> (Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
+    }
+
     /// A server's side of TLS for `localhost`.
     pub fn server(&self) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let (certificate, key) = self.pair("localhost");
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions().unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         Arc::new(builder.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap())
@@ -42,7 +47,7 @@ impl Authority {
 }
 
 /// Serves each connection on a thread of its own; the address has a name that certificates can have.
-fn serve(talk: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
+pub fn serve(talk: impl Fn(TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
     let talk = Arc::new(talk);
