@@ -8,6 +8,7 @@ mod error_page;
 mod front;
 mod health;
 mod integrations;
+mod origin;
 mod pages;
 mod results;
 mod sso;

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::HOME;
-use super::guard::{admin, comes_from_us, foreign, is_near};
+use super::guard::{admin, foreign, is_near};
 use super::shell::Visit;
 use crate::audit::Actor;
 use crate::model::person::App;
@@ -18,6 +18,7 @@ use crate::sso::{Beginning, Error, Purpose};
 use crate::web::Door;
 use crate::web::answer::{problem_answer, see_other};
 use crate::web::front::Visitor;
+use crate::web::origin::comes_from_us;
 use crate::web::pages::Page;
 use crate::web::sso::{NoticePage, cookies, depart, once, refuse};
 

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY};
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -13,11 +13,11 @@ use crate::audit::Actor;
 use crate::sso::{AdminSession, Error};
 use crate::web::Door;
 use crate::web::front::Visitor;
+use crate::web::origin::comes_from_us;
 use crate::web::sso::{cookies, refuse};
 
 /// More than the longest error text that somebody pastes, and than a record with a thousand group rules.
 const LARGEST_FORM: usize = 512 * 1024;
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Own style, own script, own pictures, and what the script asks of us for the live filter.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
@@ -97,23 +97,6 @@ async fn checked(door: &Door, admin: &Admin, request: Request) -> Result<Request
     }
     parts.extensions.insert(form);
     Ok(Request::from_parts(parts, Body::empty()))
-}
-
-/// Browsers tell where a form comes from: by a header that no page can set, the older ones by `Origin` alone, which is `null` where our
-/// `Referrer-Policy` keeps it back. Those that do not tell are left to the token and the cookie.
-pub fn comes_from_us(door: &Door, headers: &HeaderMap) -> bool {
-    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(site) = text(&FETCH_SITE) {
-        return ["same-origin", "none"].contains(&site);
-    }
-    let Some(origin) = text(&ORIGIN) else { return true };
-    let own = door.services.sso.public_url("").ok();
-    // Without public_url the pages are reached by whatever name the host answers to.
-    let host = text(&HOST).unwrap_or_default();
-    own.map_or_else(
-        || origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host)),
-        |own| url::Url::parse(origin).is_ok_and(|origin| url::Url::parse(&own).is_ok_and(|own| own.origin() == origin.origin())),
-    )
 }
 
 /// What another site is told that sends a form here.

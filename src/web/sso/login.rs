@@ -10,6 +10,7 @@ use axum::{Extension, Router};
 use super::super::Door;
 use super::super::answer::see_other;
 use super::super::front::Visitor;
+use super::super::origin::comes_from_us;
 use super::super::pages::Page;
 use super::notice::NoticePage;
 use super::parameters::once;
@@ -238,7 +239,7 @@ fn destination(door: &Door, signed_in: &SignedIn) -> String {
 /// The Widget's frame exchanges the code that its popup got.
 async fn hand_over(State(door): State<Door>, Extension(visitor): Extension<Visitor>, request: Request) -> Response {
     let visitor = Visitor { wants_json: true, ..visitor };
-    if super::is_foreign(&door, request.headers()) {
+    if !comes_from_us(&door, request.headers()) {
         let error = Error::forbidden("foreign_origin", "another site brings a code", "sign in in the Widget itself");
         return refuse(&door, &visitor, &error);
     }

@@ -11,10 +11,11 @@ use axum::{Extension, Json, Router};
 use super::super::Door;
 use super::super::answer::see_other;
 use super::super::front::{Framable, Visitor};
+use super::super::origin::comes_from_us;
 use super::super::pages::Page;
 use super::notice::NoticePage;
 use super::parameters::once;
-use super::{cookies, is_foreign, refuse};
+use super::{cookies, refuse};
 use crate::audit::Actor;
 use crate::oauth::registration::FRONT_CHANNEL_LOGOUT;
 use crate::pages::text;
@@ -33,7 +34,7 @@ pub fn routes() -> Router<Door> {
 }
 
 async fn sign_out(State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap) -> Response {
-    if is_foreign(&door, &headers) {
+    if !comes_from_us(&door, &headers) {
         let error = Error::forbidden("foreign_origin", "another site wants to sign you out", "sign out in the app itself");
         return refuse(&door, &visitor, &error);
     }

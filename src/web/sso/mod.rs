@@ -10,8 +10,7 @@ mod parameters;
 mod widget;
 
 use axum::Router;
-use axum::http::header::{HeaderName, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Door;
@@ -24,8 +23,6 @@ pub use check::Checker;
 pub use login::depart;
 pub use notice::NoticePage;
 pub use parameters::once;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The routes of this room.
 pub fn routes() -> Router<Door> {
@@ -47,17 +44,6 @@ pub fn refuse(door: &Door, visitor: &Visitor, error: &Error) -> Response {
         "a sign-on request was refused"
     );
     problem_answer(door, visitor, status, &error.problem, error.provider.as_deref())
-}
-
-/// Whether a POST comes from a page of another site. Browsers say so twice: `Sec-Fetch-Site` cannot be set by a page, and is right also where
-/// our `Referrer-Policy` makes them send `Origin: null`. Older ones send `Origin` alone; a `null` there is a sandbox or a redirect.
-fn is_foreign(door: &Door, headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get(SEC_FETCH_SITE) {
-        return site != "same-origin" && site != "none";
-    }
-    let own = door.services.settings.borrow().public_url.clone();
-    let origin = headers.get(ORIGIN).map(|value| value.to_str().unwrap_or_default());
-    origin.is_some_and(|origin| own.is_none_or(|own| !own.as_str().eq_ignore_ascii_case(origin)))
 }
 
 /// The status of an error's kind.

@@ -15,6 +15,7 @@ use minijinja::context;
 use super::super::Door;
 use super::super::answer::{problem_answer, see_other, show};
 use super::super::front::{Framable, Visitor};
+use super::super::origin::comes_from_us;
 use super::entries::{self, EntryPage, path};
 use super::parameters::once;
 use super::{cookies, refuse};
@@ -107,7 +108,7 @@ async fn sign_out(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    if super::is_foreign(&door, &headers) {
+    if !comes_from_us(&door, &headers) {
         let error = Error::forbidden("foreign_origin", "another site wants to sign you out", "sign out in the Widget itself");
         return refuse(&door, &visitor, &error);
     }
