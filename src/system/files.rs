@@ -67,6 +67,9 @@ impl Hint for Error {
             Self::Owner { path, wanted, .. } => Some(format!("chown {wanted} {}", path.display())),
             Self::Mode { path, .. } => Some(format!("chmod 0600 {}", path.display())),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Some("make room on the disk".to_owned()),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::ResourceBusy => {
+                Some("something is mounted on the file itself: mount its folder instead, so that the file can be replaced".to_owned())
+            }
             Self::Io { path, .. } => Some(format!("see owner, mode and file system of {}", path.display())),
             Self::Missing(_) | Self::Exists(_) | Self::NotAFile(_) | Self::TooLarge { .. } => None,
         }
@@ -113,7 +116,7 @@ pub fn read_bounded(file: File, path: &Path, limit: u64) -> Result<Zeroizing<Vec
 
 /// Writes `bytes` to `path`, replacing what was there. When it returns they are on disk; a crash leaves the old file or the new one.
 pub fn write_atomically(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Error> {
-    place(path, mode, bytes, RenameFlags::empty(), |_| Ok(()))
+    Draft::write(path, mode, bytes, |_| Ok(()))?.take_place()
 }
 
 /// Owner, mode and SELinux label: what a file keeps when its content is replaced.
@@ -168,27 +171,53 @@ pub fn behind_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::from_raw_os_error(nix::libc::ELOOP))
 }
 
-/// As [`write_atomically`], and the new file looks as `custody` wants it before it takes the old one's place.
-pub fn replace_atomically(path: &Path, custody: &Custody, bytes: &[u8]) -> Result<(), Error> {
-    place(path, custody.mode, bytes, RenameFlags::empty(), |draft| custody.give(draft))
-}
-
 /// The same for a file that must not exist yet: whoever comes second gets [`Error::Exists`], and the first one's file stays.
 pub fn create_atomically(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Error> {
-    place(path, mode, bytes, RenameFlags::RENAME_NOREPLACE, |_| Ok(()))
+    Draft::write(path, mode, bytes, |_| Ok(()))?.rename(RenameFlags::RENAME_NOREPLACE)
 }
 
-fn place(path: &Path, mode: u32, bytes: &[u8], flags: RenameFlags, finish: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Error> {
-    let fault = |source| Error::Io { path: path.to_owned(), source };
-    let (folder, draft) = draft_beside(path).map_err(fault)?;
-    let written =
-        write_draft(&draft, mode, bytes, finish).and_then(|()| renameat2(AT_FDCWD, &draft, AT_FDCWD, path, flags).map_err(io::Error::from));
-    if let Err(source) = written {
-        let _ = std::fs::remove_file(&draft);
-        return Err(if source.kind() == io::ErrorKind::AlreadyExists { Error::Exists(path.to_owned()) } else { fault(source) });
+/// A file's new content, on disk beside it, before it takes its place. Dropped, it goes away.
+pub struct Draft {
+    path: PathBuf,
+    folder: PathBuf,
+    draft: PathBuf,
+}
+
+impl Draft {
+    /// Writes `bytes` beside `path`; they look as `custody` wants it.
+    pub fn of(path: &Path, custody: &Custody, bytes: &[u8]) -> Result<Self, Error> {
+        Self::write(path, custody.mode, bytes, |draft| custody.give(draft))
     }
-    // The rename itself is on disk only when its directory is.
-    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(fault)
+
+    /// Takes the file's place; a crash leaves the old one or the new one. It may have taken place though this fails: the rename itself
+    /// is on disk only when its directory is.
+    pub fn take_place(self) -> Result<(), Error> {
+        self.rename(RenameFlags::empty())
+    }
+
+    fn write(path: &Path, mode: u32, bytes: &[u8], finish: impl FnOnce(&File) -> io::Result<()>) -> Result<Self, Error> {
+        let fault = |source| Error::Io { path: path.to_owned(), source };
+        let (folder, draft) = draft_beside(path).map_err(fault)?;
+        let draft = Self { path: path.to_owned(), folder, draft };
+        write_draft(&draft.draft, mode, bytes, finish).map_err(fault)?;
+        Ok(draft)
+    }
+
+    fn rename(self, flags: RenameFlags) -> Result<(), Error> {
+        let fault = |source| Error::Io { path: self.path.clone(), source };
+        renameat2(AT_FDCWD, &self.draft, AT_FDCWD, &self.path, flags).map_err(|errno| match errno {
+            nix::Error::EEXIST => Error::Exists(self.path.clone()),
+            errno => fault(errno.into()),
+        })?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(fault)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Once it has taken its place there is nothing of this name.
+        let _ = std::fs::remove_file(&self.draft);
+    }
 }
 
 /// A name of its own in the same directory, so that the rename stays within one file system and two writers never share a draft.
@@ -272,7 +301,9 @@ mod tests {
         if Uid::effective().is_root() {
             custody.owner = Some((65534, 65533));
         }
-        replace_atomically(&behind_links(&link).unwrap(), &custody, b"two").unwrap();
+        let draft = Draft::of(&behind_links(&link).unwrap(), &custody, b"two").unwrap();
+        assert_eq!(std::fs::read(&link).unwrap(), b"one", "not before it takes its place");
+        draft.take_place().unwrap();
         assert_eq!(std::fs::read(&link).unwrap(), b"two");
         assert_eq!(Custody::of(&open_regular(&path).unwrap()).unwrap(), custody);
         std::fs::remove_file(&path).unwrap();

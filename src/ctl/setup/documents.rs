@@ -1,6 +1,7 @@
 //! The two files: read once, changed in memory, validated by the daemon's own parsers, and written both or neither.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Group, Uid};
@@ -12,7 +13,7 @@ use crate::credentials::{edit, grammar};
 use crate::ctl::failure::Failure;
 use crate::model::{Hint as _, Problem};
 use crate::settings::{Settings, edit as settings_edit};
-use crate::system::files::{self, Custody};
+use crate::system::files::{self, Custody, Draft};
 
 /// As the daemon has it.
 const LARGEST_SETTINGS: u64 = 1024 * 1024;
@@ -101,13 +102,7 @@ impl Documents {
 impl Document {
     fn read(path: &Path, limit: u64) -> Result<Self, Failure> {
         let target = target(path)?;
-        let failed = |error: &files::Error| {
-            let failure = Failure::found(error.to_string());
-            match error.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        };
+        let failed = |error: &files::Error| with_hint(Failure::found(error.to_string()), error.hint());
         let old = match files::open_regular(&target) {
             Ok(file) => {
                 let custody = custody(&file, &target)?;
@@ -175,13 +170,25 @@ impl Plan {
     /// Writes both files, or leaves both as they were.
     pub fn write(&self) -> Result<(), Failure> {
         self.changes().try_for_each(Change::is_still_based_on_what_is_there)?;
-        let mut written: Vec<&Change> = Vec::new();
-        for change in self.changes() {
-            if let Err(failure) = change.write() {
-                written.iter().for_each(|change| change.take_back());
-                return Err(failure);
-            }
-            written.push(change);
+        let mut tried = Vec::new();
+        let done = self.place(&mut tried);
+        done.map_err(|error| {
+            let stuck: Vec<String> = tried.iter().filter_map(|change| change.take_back().err()).map(|error| error.to_string()).collect();
+            let failure = match stuck.as_slice() {
+                [] => Failure::found(format!("nothing was changed: {error}")),
+                stuck => Failure::found(format!("{error}; what was written could not be taken back: {}", stuck.join("; "))),
+            };
+            with_hint(failure, error.hint())
+        })
+    }
+
+    /// Both drafts stand before the first takes its place: a disk without room is met while nothing is changed. `tried` tells what may
+    /// have been changed.
+    fn place<'a>(&'a self, tried: &mut Vec<&'a Change>) -> Result<(), files::Error> {
+        let drafts: Result<Vec<(&Change, Draft)>, _> = self.changes().map(|change| Ok((change, change.draft()?))).collect();
+        for (change, draft) in drafts? {
+            tried.push(change);
+            draft.take_place()?;
         }
         Ok(())
     }
@@ -230,21 +237,28 @@ impl Change {
             .hint("run it again"))
     }
 
-    fn write(&self) -> Result<(), Failure> {
-        files::replace_atomically(&self.target, &self.custody, &self.new).map_err(|error| {
-            let failure = Failure::found(format!("nothing was changed: {error}"));
-            match error.hint() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })
+    fn draft(&self) -> Result<Draft, files::Error> {
+        Draft::of(&self.target, &self.custody, &self.new)
     }
 
-    /// Best effort: the reason why the other file could not be written is what the admin must hear.
-    fn take_back(&self) {
-        let _ = match &self.old {
-            Some((bytes, custody)) => files::replace_atomically(&self.target, custody, bytes).is_ok(),
-            None => std::fs::remove_file(&self.target).is_ok(),
-        };
+    /// Makes the file what it was, if it is not.
+    fn take_back(&self) -> Result<(), files::Error> {
+        if self.is_still_based_on_what_is_there().is_ok() {
+            return Ok(());
+        }
+        match &self.old {
+            Some((bytes, custody)) => Draft::of(&self.target, custody, bytes)?.take_place(),
+            None => match std::fs::remove_file(&self.target) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => Err(files::Error::Io { path: self.target.clone(), source }),
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }

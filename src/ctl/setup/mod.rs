@@ -57,8 +57,11 @@ pub async fn run(wishes: Setup, config: Option<PathBuf>, socket: Option<PathBuf>
     terminal.or_interrupted(tokio::task::yield_now(), NOTHING).await?;
     plan.write()?;
     report.say_what_changed(output)?;
-    let started =
-        terminal.or_interrupted(service.start(&answers, &plan, before, output), "the files are written; see: onedeskctl status").await??;
+    let began = service.start(&answers, &plan, before.as_ref(), output);
+    let Ok(started) = terminal.or_interrupted(began, NOTHING).await else {
+        return Err(service.left_alone(&answers, &plan, before.as_ref()).await);
+    };
+    let started = started?;
     report.say_what_next(&started, output)
 }
 
@@ -103,7 +106,9 @@ impl Paths {
             }
             nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK).map_err(|errno| {
                 let failure = Failure::found(format!("{} cannot be written: {}: {}", target.display(), folder.display(), errno.desc()));
-                if Uid::effective().is_root() {
+                if errno == nix::Error::EROFS {
+                    failure.hint("that file system is mounted read-only: findmnt --target shows which; mount it writable")
+                } else if Uid::effective().is_root() {
                     failure.hint("make the folder, or name another file with --config")
                 } else {
                     failure.hint("run it as root")
@@ -136,7 +141,8 @@ impl Report<'_> {
             return in_json(&output, &facts);
         }
         if self.plan.is_change() {
-            output.text(&format!("{}Nothing was written: this was a dry run.", self.plan.diff()))
+            let files = self.changed_files();
+            output.text(&format!("changed, once it is no dry run: {files}\n{}Nothing was written: this was a dry run.", self.plan.diff()))
         } else {
             output.text("unchanged: nothing would be written.")
         }
@@ -146,12 +152,15 @@ impl Report<'_> {
         if output.is_json() {
             return Ok(());
         }
-        let written: Vec<String> = self.plan.changes().map(|change| change.path.display().to_string()).collect();
-        if written.is_empty() {
-            output.text("unchanged: both files hold these answers already.")
+        if self.plan.is_change() {
+            output.text(&format!("changed: {}", self.changed_files()))
         } else {
-            output.text(&format!("changed: {}", written.join(", ")))
+            output.text("unchanged: both files hold these answers already.")
         }
+    }
+
+    fn changed_files(&self) -> String {
+        self.plan.changes().map(|change| change.path.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 
     fn say_what_next(&self, started: &Started, output: Output) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::answers::Answers;
 use super::documents::Plan;
@@ -20,6 +20,8 @@ const START: Duration = Duration::from_secs(60);
 /// A running daemon takes changed files within a second, and asks the provider about them.
 const CHANGE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(100);
+/// Somebody who pressed Ctrl-C waits no longer than this for the last word.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How it went.
 pub enum Started {
@@ -58,18 +60,19 @@ impl Service {
     }
 
     /// Starts it if that is ours to do, and waits until it has taken `answers`; `before` is what it said before the files were written.
-    pub async fn start(&self, answers: &Answers, plan: &Plan, before: Option<Status>, output: Output) -> Result<Started, Failure> {
+    pub async fn start(&self, answers: &Answers, plan: &Plan, before: Option<&Status>, output: Output) -> Result<Started, Failure> {
         if self.is_managed {
             output.say("Starting the service.\n");
             self.enable().await?;
         } else if before.is_none() {
             return Ok(Started::Skipped { how: self.how.clone() });
         }
+        output.say("Waiting until the service has taken these answers.\n");
         let deadline = Instant::now() + if before.is_some() { CHANGE } else { START };
         let before = before.filter(|_| plan.has_new_pair());
         loop {
             let now = self.status().await;
-            if let Some(status) = now.as_ref().filter(|status| has_taken(status, answers, before.as_ref())) {
+            if let Some(status) = now.as_ref().filter(|status| has_taken(status, answers, before)) {
                 return judged(status);
             }
             if Instant::now() >= deadline {
@@ -80,6 +83,19 @@ impl Service {
             }
             sleep(GLANCE).await;
         }
+    }
+
+    /// What somebody hears who does not wait for the end of [`start`](Self::start).
+    pub async fn left_alone(&self, answers: &Answers, plan: &Plan, before: Option<&Status>) -> Failure {
+        let files = if plan.is_change() { "the files are written" } else { "the files hold these answers" };
+        let before = before.filter(|_| plan.has_new_pair());
+        let service = match timeout(FAREWELL, self.status()).await.ok().flatten() {
+            Some(status) if has_taken(&status, answers, before) => "the service runs and has taken the answers",
+            Some(_) => "the service runs and has not taken the answers yet",
+            None => "the service does not answer yet",
+        };
+        let start = if self.is_managed { format!("; to be sure that it is started: {}", self.how) } else { String::new() };
+        Failure::found(format!("interrupted: {files}; {service}")).hint(format!("see how it is: onedeskctl status{start}"))
     }
 
     async fn enable(&self) -> Result<(), Failure> {

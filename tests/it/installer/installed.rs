@@ -8,6 +8,7 @@ use std::process::Command;
 
 use entra_sim::{CLIENT_ID, SECRET};
 
+use super::screen::Screen;
 use crate::harness::{Site, World};
 
 /// The user onedesk of this host.
@@ -84,3 +85,28 @@ fn an_installed_host_is_set_up_and_started_by_one_command() {
 }
 
 const NEXT: &str = "Next: onedeskctl check\nThen: onedeskctl mailbox connect ADDRESS, which prints a link for whoever can sign in as it.\n";
+
+#[test]
+fn ctrl_c_while_a_service_does_not_come_up_says_what_is_done_and_what_is_not() {
+    let (_simulator, mut site) = World::apart();
+    let origin = site.origin();
+    site.unset("public_url");
+    site.unset("credentials.file");
+    install(&site, env!("CARGO_BIN_EXE_onedeskctl"));
+    // It says that all is well, and starts nothing.
+    fs::write(site.path("systemctl"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(site.path("systemctl"), Permissions::from_mode(0o755)).unwrap();
+    fs::write(site.path("secret"), SECRET).unwrap();
+    // The terminal's Ctrl-C is for onedeskctl alone, as it is where no script stands around it.
+    let before = HOST.split("set +e").next().unwrap();
+    let script = format!("{before} exec onedeskctl setup --public-url \"$1\" --client-id \"$2\" --client-secret-file secret");
+    let mut host = Command::new("/usr/bin/unshare");
+    host.args(["--mount", "/bin/sh", "-c", &script]).arg(site.folder()).args([&origin, CLIENT_ID]);
+    let mut screen = Screen::running(host);
+    screen.see("Write this? [Y/n] ").enter("y").see("Starting the service.").see("Waiting until the service has taken these answers.");
+    let (code, shown) = screen.interrupt().end();
+    assert_eq!(code, 1, "{shown}");
+    assert!(screen.all.contains("changed: /root/.OneDesk, /etc/onedesk/onedeskd.toml"), "{shown}");
+    assert!(screen.all.contains("interrupted: the files are written; the service does not answer yet"), "{shown}");
+    assert!(screen.all.contains("systemctl enable --now onedeskd.service"), "{shown}");
+}

@@ -27,7 +27,13 @@ impl Screen {
     /// Runs `onedeskctl --config FILE ARGUMENTS` on 60 lines of 100 columns.
     pub fn of(config: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_onedeskctl"));
-        command.arg("--config").arg(config).args(arguments).env("TERM", "xterm").env_remove("NO_COLOR");
+        command.arg("--config").arg(config).args(arguments);
+        Self::running(command)
+    }
+
+    /// Runs any command there.
+    pub fn running(mut command: Command) -> Self {
+        command.env("TERM", "xterm").env_remove("NO_COLOR");
         let session = spawn_command(command, Some(PATIENCE)).unwrap();
         let terminal = session.process().get_file_handle().unwrap();
         let mut screen = Self { session, terminal, screen: vt100::Parser::new(cells(ROWS), cells(100), 0), all: String::new() };

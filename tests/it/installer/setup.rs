@@ -15,6 +15,8 @@ const ID: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 const SECRET: &str = "canary~Value.with_all-of/it=";
 const URL: &str = "http://127.0.0.1:9";
 
+const ANSWERS: [&str; 7] = ["--non-interactive", "--public-url", URL, "--client-id", ID, "--client-secret-file", "-"];
+
 /// A scratch host: settings that name a credentials file beside them.
 struct Host(tempfile::TempDir);
 
@@ -48,8 +50,19 @@ impl Host {
     }
 
     fn set_up(&self, further: &[&str]) -> Output {
-        let all = ["--non-interactive", "--public-url", URL, "--client-id", ID, "--client-secret-file", "-"];
-        self.run(&[&all[..], further].concat(), &format!("{SECRET}\n"))
+        self.run(&[&ANSWERS[..], further].concat(), &format!("{SECRET}\n"))
+    }
+
+    /// The same where `mounts` were made first, for this command alone; the settings are `etc/onedeskd.toml` then.
+    fn set_up_behind(&self, mounts: &str) -> Output {
+        let mut command = Command::new("/usr/bin/unshare");
+        command.args(["--mount", "/bin/sh", "-euc"]).arg(format!("{mounts}\nexec \"$0\" --config etc/onedeskd.toml setup \"$@\""));
+        command.arg(env!("CARGO_BIN_EXE_onedeskctl")).args(ANSWERS).current_dir(self.0.path());
+        fs::create_dir_all(self.0.path().join("etc")).unwrap();
+        fs::copy(self.settings(), self.0.path().join("etc/onedeskd.toml")).unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(SECRET.as_bytes());
+        child.wait_with_output().unwrap()
     }
 }
 
@@ -126,6 +139,8 @@ fn a_dry_run_shows_the_difference_without_the_secret_and_writes_nothing() {
     let before = host.texts();
     let (code, out, _) = said(&host.set_up(&["--dry-run"]));
     assert_eq!(code, Some(0));
+    let first = format!("changed, once it is no dry run: {}, {}", host.credentials().display(), host.settings().display());
+    assert_eq!(out.lines().next(), Some(first.as_str()), "begins as the run itself would");
     assert!(
         out.contains(&format!("\n+public_url = \"{URL}\"\n")) && out.contains(&format!("\n+AZUREAD_CID={ID}\n+AZUREAD_CIS=****")),
         "{out}"
@@ -181,6 +196,50 @@ fn files_that_cannot_be_used_are_told_early_and_stay_as_they_are() {
     fs::write(host.credentials(), b"\xff\xfe").unwrap();
     let (code, _, err) = said(&host.set_up(&[]));
     assert!(code == Some(1) && err.contains("UTF-8") && fs::read(host.credentials()).unwrap() == b"\xff\xfe", "{err}");
+}
+
+#[test]
+fn when_the_second_file_cannot_be_written_the_first_stays_or_becomes_what_it_was() {
+    for (mounts, reasons) in [
+        // Full: the settings themselves take the one page that there is.
+        (
+            "cp etc/onedeskd.toml kept; mount -t tmpfs -o size=4k none etc; cp kept etc/onedeskd.toml; rm kept",
+            ["nothing was changed: etc/onedeskd.toml: No space left", "hint: make room on the disk"],
+        ),
+        // As containers hand single files in: the first file has its new content when the second cannot be replaced.
+        (
+            "mount --bind etc/onedeskd.toml etc/onedeskd.toml",
+            ["nothing was changed: etc/onedeskd.toml: Device or resource busy", "hint: something is mounted on the file itself"],
+        ),
+        (
+            "mount --bind etc etc; mount -o remount,bind,ro etc",
+            ["etc/onedeskd.toml cannot be written: etc: Read-only file system", "mount it writable"],
+        ),
+    ] {
+        for old in [None, Some("# mine\nAZUREAD_CID=11111111-bbbb-cccc-dddd-eeeeeeeeeeee\nAZUREAD_CIS=canary~old\n")] {
+            let host = Host::new();
+            if let Some(old) = old {
+                fs::write(host.credentials(), old).unwrap();
+                fs::set_permissions(host.credentials(), Permissions::from_mode(0o640)).unwrap();
+            }
+            let (code, out, err) = said(&host.set_up_behind(mounts));
+            assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+            for reason in reasons {
+                assert!(err.contains(reason), "{reason:?} is not in: {err}");
+            }
+            assert_eq!(fs::read_to_string(host.credentials()).ok().as_deref(), old, "{err}");
+            if old.is_some() {
+                assert_eq!(fs::metadata(host.credentials()).unwrap().mode() & 0o7777, 0o640);
+            }
+            assert_eq!(fs::read(host.0.path().join("etc/onedeskd.toml")).unwrap(), fs::read(host.settings()).unwrap());
+            let expected = if old.is_some() { vec!["OneDesk", "etc", "onedeskd.toml"] } else { vec!["etc", "onedeskd.toml"] };
+            assert_eq!(
+                (names(host.0.path()), names(&host.0.path().join("etc"))),
+                (expected.iter().map(ToString::to_string).collect(), vec!["onedeskd.toml".to_owned()]),
+                "no draft is left"
+            );
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal;
+
 use super::screen::Screen;
+use crate::harness::World;
 
 const ID: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 const SECRET: &str = "canary~Value.typed";
@@ -85,6 +88,37 @@ fn ctrl_c_at_any_prompt_leaves_the_files_and_the_terminal_as_they_were() {
         assert_eq!((code, screen.echoes()), (1, true), "at {at:?}: {shown}");
         assert!(shown.contains("nothing was changed"), "{shown}");
         assert_eq!(files(&folder), before, "at {at:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_while_it_waits_says_that_the_files_are_written_and_how_the_service_is() {
+    let world = World::start();
+    let socket = world.daemon.site.socket();
+    for (answers, how_it_is) in [(true, "the service runs and has not taken the answers yet"), (false, "the service does not answer yet")] {
+        let (folder, config) = host();
+        // That daemon reads another file, so it never takes these answers.
+        let mut screen = Screen::of(&config, &["--socket", socket.to_str().unwrap(), "setup"]);
+        for (index, (prompt, answer)) in PROMPTS.iter().enumerate() {
+            screen.see(prompt);
+            if index == 0 {
+                screen.with_echo();
+            }
+            screen.enter(answer);
+        }
+        screen.see("Waiting until the service has taken these answers.");
+        if !answers {
+            world.daemon.signal(Signal::SIGSTOP);
+        }
+        screen.interrupt();
+        let (code, shown) = screen.end();
+        world.daemon.signal(Signal::SIGCONT);
+        assert_eq!((code, screen.echoes()), (1, true), "{shown}");
+        assert!(screen.all.contains(&format!("interrupted: the files are written; {how_it_is}")), "{shown}");
+        assert!(screen.all.contains("hint: see how it is: onedeskctl status"), "{shown}");
+        let written = fs::read_to_string(folder.path().join("OneDesk")).unwrap();
+        assert!(written.ends_with(&format!("AZUREAD_CID={ID}\nAZUREAD_CIS={SECRET}\n")), "{written}");
+        assert!(fs::read_to_string(&config).unwrap().contains(URL));
     }
 }
 
