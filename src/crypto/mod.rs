@@ -39,6 +39,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// By what content is told from other content: the first 8 bytes of its SHA-256, in hexadecimal.
+pub fn content_hash(bytes: &[u8]) -> String {
+    sha256(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// By what a secret is recognised without being kept: HMAC-SHA-256 (RFC 2104) with `key`, in hexadecimal. `context` keeps equal
 /// secrets of different owners apart.
 pub fn keyed_fingerprint(key: &Secret<String>, context: &str, secret: &Secret<String>) -> String {

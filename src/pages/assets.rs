@@ -1,7 +1,6 @@
 //! [`Assets`]: static files in memory. Their addresses hold a hash of what is in them, so browsers keep them for good.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::crypto;
@@ -53,11 +52,7 @@ impl Assets {
         let name = name.into();
         let extension = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
         if let Some((_, media_type)) = TYPES.iter().find(|(known, _)| *known == extension) {
-            let mut hash = String::with_capacity(16);
-            for byte in &crypto::sha256(bytes)[..8] {
-                // Writing to a string cannot fail.
-                let _ = write!(hash, "{byte:02x}");
-            }
+            let hash = crypto::content_hash(bytes);
             self.0.insert(name, Asset { bytes: bytes.into(), media_type, hash });
         }
     }

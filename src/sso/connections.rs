@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::error::Error;
+use super::error::{Error, ErrorKind};
 use super::known::Known;
 use super::record::Record;
 use super::rules::{may_enable, means_another, means_other_metadata};
@@ -135,7 +135,7 @@ impl Connections {
         let opened = sealed.map(|sealed| {
             let secret = self.parts.keyring.open(&context, sealed).map_err(|error| {
                 let hint = "an administrator restores the master key, or gives the client secret again: onedeskctl sso set";
-                Error::new(super::ErrorKind::Unavailable, "master_key", format!("the client secret cannot be opened: {error}"), hint)
+                Error::new(ErrorKind::Unavailable, "master_key", format!("the client secret cannot be opened: {error}"), hint)
             })?;
             Ok(ClientAuth { client_id: record.details.client_id.clone(), secret, method: record.auth_method() })
         });
@@ -191,10 +191,13 @@ impl Connections {
     /// Changes a record. Sign-ins that began before end with it only if they still mean the same provider and client.
     ///
     /// # Errors
-    /// 400, 404, 409.
+    /// 400, 404, 409; [`ErrorKind::Outdated`] where the wishes were made from another revision.
     pub async fn change(&self, id: ConnectionId, wishes: &Wishes, actor: &Actor) -> Result<Changed, Error> {
         let _changing = self.changing.lock().await;
         let old = self.get(id)?;
+        if wishes.made_from.as_ref().is_some_and(|revision| *revision != old.revision()) {
+            return Err(outdated());
+        }
         if wishes.audience.as_deref().is_some_and(|word| Kind::from_word(word) != Some(old.kind())) {
             return Err(Error::bad_request("audience", "audience: it cannot be changed", "make another record"));
         }
@@ -368,6 +371,15 @@ impl Connections {
 fn to_json(details: &Details) -> String {
     // Strings, numbers and lists: serialising them cannot fail.
     serde_json::to_string(details).unwrap_or_default()
+}
+
+fn outdated() -> Error {
+    Error::new(
+        ErrorKind::Outdated,
+        "changed_meanwhile",
+        "somebody changed this client record meanwhile, so nothing was saved",
+        "look at what stands there now, and decide anew",
+    )
 }
 
 fn damaged(error: &serde_json::Error) -> Error {

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     NotFound,
     /// 409: something else is in the way and has to be decided first.
     Conflict,
+    /// 409 on a page, 412 where `If-Match` asked for it: what was to be changed is no longer as the change knew it.
+    Outdated,
     /// 502: the provider is at fault or out of reach.
     BadGateway,
     /// 503: this installation is at fault; an admin must act.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::error::Error;
 use super::wishes::Details;
+use crate::crypto;
 use crate::model::person::{App, Kind};
 use crate::model::{ConnectionId, Problem, TenantId};
 use crate::oauth::authorization::ResponseMode;
@@ -46,6 +47,13 @@ impl Record {
     /// Who signs in by it.
     pub const fn kind(&self) -> Kind {
         self.row.kind
+    }
+
+    /// One word for all that an administrator set, secrets included: after each change of it, it is another one.
+    pub fn revision(&self) -> String {
+        let next = self.row.secret_next.iter().map(|sealed| sealed.0.as_slice());
+        let parts: Vec<&[u8]> = [self.row.details.as_bytes(), &self.row.secret.0].into_iter().chain(next).collect();
+        crypto::content_hash(&parts.concat())
     }
 
     /// What the two URLs mean.

@@ -78,6 +78,9 @@ pub struct Wishes {
     pub enabled: Option<bool>,
     /// Enable it although it was never tried, or something is wrong with it.
     pub confirm: bool,
+    /// The revision of the record that the wishes were made from; any, where nothing is said.
+    #[serde(skip)]
+    pub made_from: Option<String>,
 }
 
 /// Everything of a record that an admin sets and nobody has to keep secret; JSON in the store.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
+use http::header::{ETAG, HeaderMap, HeaderName, IF_MATCH};
 
 use super::actor;
 use crate::local_api::Shared;
@@ -59,23 +60,27 @@ pub async fn add(
 
 /// One client record.
 #[utoipa::path(get, path = "/v1/sso/connections/{id}", operation_id = "sso_connection", params(("id" = String, Path)),
-    responses((status = 200, description = "The record.", body = Connection)))]
-pub async fn show(State(services): State<Shared>, Segment(id): Segment<ConnectionId>) -> Result<Json<Connection>, Refusal> {
+    responses((status = 200, description = "The record; its ETag is for If-Match of a change.", body = Connection)))]
+pub async fn show(State(services): State<Shared>, Segment(id): Segment<ConnectionId>) -> Result<Tagged, Refusal> {
     let record = services.sso.connections().get(id)?;
-    Ok(Json(shown(&services, &record)))
+    Ok(tagged(&services, &record))
 }
 
 /// Changes a client record: what is left out stays, `null` clears. Enabling one that was never tried needs `"confirm": true`.
-#[utoipa::path(patch, path = "/v1/sso/connections/{id}", operation_id = "change_sso_connection", params(("id" = String, Path)),
-    request_body = Wishes, responses((status = 200, description = "The record as it is now.", body = Connection)))]
+#[utoipa::path(patch, path = "/v1/sso/connections/{id}", operation_id = "change_sso_connection", params(("id" = String, Path), ("If-Match" = Option<String>, Header,
+        description = "The ETag that the change was made from; without it, whatever stands there is changed.")),
+    request_body = Wishes, responses((status = 200, description = "The record as it is now.", body = Connection),
+        (status = 412, description = "The record is no longer what If-Match names.")))]
 pub async fn change(
     State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
+    headers: HeaderMap,
     JsonBody(wishes): JsonBody<Wishes>,
-) -> Result<Json<Connection>, Refusal> {
-    let record = services.sso.change(id, &wishes, &actor(&caller)).await?;
-    Ok(Json(shown(&services, &record)))
+) -> Result<Tagged, Refusal> {
+    let made_from = made_from(&headers, &*services.sso.connections().get(id)?);
+    let record = services.sso.change(id, &Wishes { made_from, ..wishes }, &actor(&caller)).await?;
+    Ok(tagged(&services, &record))
 }
 
 /// Removes a client record; the sessions that it gave end.
@@ -100,6 +105,27 @@ pub async fn upgrade(
 ) -> Result<Json<Connection>, Refusal> {
     let record = services.sso.upgrade(id, &actor(&caller)).await?;
     Ok(Json(shown(&services, &record)))
+}
+
+/// A record with its revision as the entity tag (RFC 9110, section 8.8.3).
+type Tagged = ([(HeaderName, String); 1], Json<Connection>);
+
+fn tagged(services: &Shared, record: &Record) -> Tagged {
+    ([(ETAG, entity_tag(record))], Json(shown(services, record)))
+}
+
+fn entity_tag(record: &Record) -> String {
+    format!("\"{}\"", record.revision())
+}
+
+/// The revision that `If-Match` asks for (RFC 9110, section 13.1.1): that of `record` if one of its tags is the record's; one that
+/// no record has if none is.
+fn made_from(headers: &HeaderMap, record: &Record) -> Option<String> {
+    let mut tags =
+        headers.get_all(IF_MATCH).iter().flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim).peekable();
+    tags.peek()?;
+    let is_met = tags.any(|tag| tag == "*" || tag == entity_tag(record));
+    Some(if is_met { record.revision() } else { String::new() })
 }
 
 fn shown(services: &Shared, record: &Record) -> Connection {

@@ -19,6 +19,7 @@ mod people;
 mod picture;
 mod record;
 mod record_form;
+mod record_merge;
 mod shell;
 mod sign_on;
 mod support;

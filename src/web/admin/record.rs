@@ -8,14 +8,16 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use minijinja::context;
+use serde::Serialize;
 
 use super::form::{Faults, Form};
 use super::record_form::{Values, faults};
+use super::record_merge::{Change, MadeFrom, merge};
 use super::shell::{Visit, When};
 use super::sign_on::{HERE, LIST};
 use crate::model::{ConnectionId, Problem};
 use crate::oauth::endpoints::{Endpoints, Version};
-use crate::sso::{CALLBACK_PATH, Error, Record, Wishes};
+use crate::sso::{CALLBACK_PATH, Error, ErrorKind, Record, Wishes};
 use crate::web::Door;
 use crate::web::sso::status;
 
@@ -105,24 +107,24 @@ async fn tried(visit: Visit, Path(name): Path<String>) -> Response {
 
 async fn new(visit: Visit) -> Response {
     let values = Values { audience: visit.asked("audience"), ..Values::default() };
-    form(&visit, StatusCode::OK, None, &values, &Faults::default())
+    Sheet::new(&values).show(&visit, StatusCode::OK)
 }
 
 async fn add(visit: Visit, Extension(sent): Extension<Form>) -> Response {
     let values = Values::of_form(&sent);
     let wishes = match values.wishes(&sent, true) {
         Ok(wishes) => wishes,
-        Err(faults) => return form(&visit, StatusCode::BAD_REQUEST, None, &values, &faults),
+        Err(faults) => return Sheet { faults, ..Sheet::new(&values) }.show(&visit, StatusCode::BAD_REQUEST),
     };
     match visit.door.services.sso.connections().add(&wishes, &visit.admin.actor).await {
         Ok(record) => visit.done(&path_of(record.id()), "record-added"),
-        Err(error) => form(&visit, status(error.kind), None, &values, &faults(&error)),
+        Err(error) => Sheet { faults: faults(&error), ..Sheet::new(&values) }.show(&visit, status(error.kind)),
     }
 }
 
 async fn edit(visit: Visit, Path(id): Path<String>) -> Response {
     match find(&visit, &id) {
-        Ok(record) => form(&visit, StatusCode::OK, Some(&record), &Values::of_record(&record), &Faults::default()),
+        Ok(record) => Sheet::of(&record, &MadeFrom::record(&record), &Values::of_record(&record)).show(&visit, StatusCode::OK),
         Err(error) => refuse(&visit, &error),
     }
 }
@@ -133,26 +135,64 @@ async fn change(visit: Visit, Path(id): Path<String>, Extension(sent): Extension
         Err(error) => return refuse(&visit, &error),
     };
     let values = Values { audience: record.kind().plural().to_owned(), ..Values::of_form(&sent) };
+    let made_from = MadeFrom::form(&sent);
     let wishes = match values.wishes(&sent, false) {
-        Ok(wishes) => wishes,
-        Err(faults) => return form(&visit, StatusCode::BAD_REQUEST, Some(&record), &values, &faults),
+        Ok(wishes) => Wishes { made_from: Some(made_from.revision().to_owned()), ..wishes },
+        Err(faults) => return Sheet { faults, ..Sheet::of(&record, &made_from, &values) }.show(&visit, StatusCode::BAD_REQUEST),
     };
     match visit.door.services.sso.change(record.id(), &wishes, &visit.admin.actor).await {
         Ok(record) => visit.done(&path_of(record.id()), "record-changed"),
-        Err(error) => form(&visit, status(error.kind), Some(&record), &values, &faults(&error)),
+        Err(error) if error.kind == ErrorKind::Outdated => match find(&visit, &id) {
+            Ok(record) => {
+                let (values, changes) = merge(&made_from, &record, &values);
+                let meanwhile = Some(Meanwhile { changes, forgot_secret: wishes.brings_secret() });
+                Sheet { meanwhile, ..Sheet::of(&record, &MadeFrom::record(&record), &values) }.show(&visit, status(error.kind))
+            }
+            Err(error) => refuse(&visit, &error),
+        },
+        Err(error) => Sheet { faults: faults(&error), ..Sheet::of(&record, &made_from, &values) }.show(&visit, status(error.kind)),
     }
 }
 
-fn form(visit: &Visit, code: StatusCode, record: Option<&Record>, values: &Values, faults: &Faults) -> Response {
-    let page = context! {
-        id => record.map(|record| record.id().to_string()),
-        name => record.map(|record| &record.details.name),
-        has_next => record.is_some_and(|record| record.row.secret_next.is_some()),
-        is_v1 => record.is_some_and(|record| record.version() == Version::V1),
-        redirect_uri => visit.door.services.sso.public_url(CALLBACK_PATH).ok(),
-        values, faults,
-    };
-    visit.page_with(code, "admin/record-form.html", HERE, page)
+/// What somebody else did while the form was filled in.
+#[derive(Serialize)]
+struct Meanwhile {
+    changes: Vec<Change>,
+    /// A secret was typed, which no page gives back.
+    forgot_secret: bool,
+}
+
+/// The form of a record, new or not, with all that it shows.
+struct Sheet<'s> {
+    record: Option<&'s Record>,
+    made_from: Option<&'s MadeFrom>,
+    values: &'s Values,
+    faults: Faults,
+    meanwhile: Option<Meanwhile>,
+}
+
+impl<'s> Sheet<'s> {
+    fn new(values: &'s Values) -> Self {
+        Self { record: None, made_from: None, values, faults: Faults::default(), meanwhile: None }
+    }
+
+    fn of(record: &'s Record, made_from: &'s MadeFrom, values: &'s Values) -> Self {
+        Self { record: Some(record), made_from: Some(made_from), ..Self::new(values) }
+    }
+
+    fn show(self, visit: &Visit, code: StatusCode) -> Response {
+        let Self { record, made_from, values, faults, meanwhile } = self;
+        let page = context! {
+            id => record.map(|record| record.id().to_string()),
+            name => record.map(|record| &record.details.name),
+            made_from => made_from.map(MadeFrom::to_string),
+            has_next => record.is_some_and(|record| record.row.secret_next.is_some()),
+            is_v1 => record.is_some_and(|record| record.version() == Version::V1),
+            redirect_uri => visit.door.services.sso.public_url(CALLBACK_PATH).ok(),
+            values, faults, meanwhile,
+        };
+        visit.page_with(code, "admin/record-form.html", HERE, page)
+    }
 }
 
 async fn enable(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {

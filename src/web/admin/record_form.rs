@@ -75,27 +75,57 @@ impl Values {
         }
     }
 
+    /// All fields, in the order of the form.
+    pub fn fields(&self) -> [(&'static str, &str); 16] {
+        [
+            ("name", &self.name),
+            ("audience", &self.audience),
+            ("authorization_uri", &self.authorization_uri),
+            ("token_url", &self.token_url),
+            ("client_id", &self.client_id),
+            ("secret_expires_at", &self.secret_expires_at),
+            ("issuer", &self.issuer),
+            ("jwks_uri", &self.jwks_uri),
+            ("logout_uri", &self.logout_uri),
+            ("scopes", &self.scopes),
+            ("response_mode", &self.response_mode),
+            ("token_auth", &self.token_auth),
+            ("allowed_tenants", &self.allowed_tenants),
+            ("email_domains", &self.email_domains),
+            ("group_rules", &self.group_rules),
+            ("unsigned_v1", &self.unsigned_v1),
+        ]
+    }
+
+    /// The same, to be written.
+    pub fn fields_mut(&mut self) -> [(&'static str, &mut String); 16] {
+        [
+            ("name", &mut self.name),
+            ("audience", &mut self.audience),
+            ("authorization_uri", &mut self.authorization_uri),
+            ("token_url", &mut self.token_url),
+            ("client_id", &mut self.client_id),
+            ("secret_expires_at", &mut self.secret_expires_at),
+            ("issuer", &mut self.issuer),
+            ("jwks_uri", &mut self.jwks_uri),
+            ("logout_uri", &mut self.logout_uri),
+            ("scopes", &mut self.scopes),
+            ("response_mode", &mut self.response_mode),
+            ("token_auth", &mut self.token_auth),
+            ("allowed_tenants", &mut self.allowed_tenants),
+            ("email_domains", &mut self.email_domains),
+            ("group_rules", &mut self.group_rules),
+            ("unsigned_v1", &mut self.unsigned_v1),
+        ]
+    }
+
     /// As somebody typed them.
     pub fn of_form(form: &Form) -> Self {
-        let text = |name: &str| form.get(name).replace("\r\n", "\n");
-        Self {
-            name: text("name"),
-            audience: text("audience"),
-            authorization_uri: text("authorization_uri"),
-            token_url: text("token_url"),
-            client_id: text("client_id"),
-            secret_expires_at: text("secret_expires_at"),
-            issuer: text("issuer"),
-            jwks_uri: text("jwks_uri"),
-            logout_uri: text("logout_uri"),
-            scopes: text("scopes"),
-            response_mode: text("response_mode"),
-            token_auth: text("token_auth"),
-            allowed_tenants: text("allowed_tenants"),
-            email_domains: text("email_domains"),
-            group_rules: text("group_rules"),
-            unsigned_v1: text("unsigned_v1"),
+        let mut values = Self::default();
+        for (name, value) in values.fields_mut() {
+            *value = form.get(name).replace("\r\n", "\n");
         }
+        values
     }
 
     /// What they wish. Every field of the form is set; an empty secret leaves the one that is there.
@@ -130,6 +160,7 @@ impl Values {
             }),
             enabled: None,
             confirm: false,
+            made_from: None,
         })
     }
 }

@@ -206,7 +206,7 @@ const fn outcome(arrival: &Result<Arrival, Error>) -> Option<&'static str> {
             ErrorKind::BadRequest => "bad_request",
             ErrorKind::Forbidden => "forbidden",
             ErrorKind::NotFound => "not_found",
-            ErrorKind::Conflict => "conflict",
+            ErrorKind::Conflict | ErrorKind::Outdated => "conflict",
             ErrorKind::BadGateway => "provider_failed",
             ErrorKind::Unavailable => "unavailable",
         }),

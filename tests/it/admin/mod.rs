@@ -6,6 +6,7 @@ mod forms;
 mod journeys;
 mod pages;
 mod sign_on;
+mod two_admins;
 
 use serde_json::{Value, json};
 

@@ -99,8 +99,10 @@ fn an_edited_record_keeps_its_secret_and_takes_the_rest() {
     let mut fields = stage.issuer("op", Script::default());
     let path = stage.add(&mut desk, &fields);
     fields.retain(|(name, _)| *name != "client_secret" && *name != "audience");
+    let made_from = super::values(&desk.get(&format!("{path}/edit")).body, "made_from").remove(0);
     fields[0].1 = "Renamed".to_owned();
     fields.extend([
+        ("made_from", made_from),
         ("group_rules", "desk = kb\r\nchiefs = admin, main".to_owned()),
         ("email_domains", "example.test, example.com".to_owned()),
         ("secret_expires_at", "2031-02-03".to_owned()),
