@@ -68,6 +68,7 @@ impl Reporter {
         warnings.extend(self.parts.notes.borrow().iter().cloned());
         warnings.extend(self.parts.pages.borrow().iter().cloned());
         warnings.extend(self.parts.expiry.warnings());
+        warnings.extend(self.parts.expiry.record_warnings());
         warnings.extend(self.parts.sso.connections().warnings());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -170,25 +170,6 @@ impl Record {
         let ended = self.details.secret_expires_at.filter(|at| *at <= now);
         self.row.problem.clone().or_else(|| ended.map(|at| secret_ended(&self.details.name, at)))
     }
-
-    /// What should be mended soon.
-    pub fn warning(&self, now: Timestamp) -> Option<Problem> {
-        const EARLY: jiff::SignedDuration = jiff::SignedDuration::from_hours(60 * 24);
-        let name = &self.details.name;
-        if let Some(at) = self.details.secret_expires_at.filter(|_| self.row.enabled) {
-            if at <= now {
-                return Some(secret_ended(name, at));
-            }
-            if at.duration_since(now) < EARLY {
-                return Some(Problem::new(
-                    "sso_secret_expires",
-                    format!("the client secret of the SSO record {name} ends {}", at.strftime("%Y-%m-%d")),
-                    format!("make a new secret at the provider, then: onedeskctl sso set {} --client-secret-file FILE", self.id()),
-                ));
-            }
-        }
-        self.row.problem.clone().filter(|_| self.row.enabled)
-    }
 }
 
 fn secret_ended(name: &str, at: Timestamp) -> Problem {

@@ -13,6 +13,7 @@ mod crashes;
 mod credentials;
 mod ctl;
 mod directory;
+mod expiry;
 mod harness;
 mod https;
 mod independent;

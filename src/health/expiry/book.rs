@@ -125,3 +125,23 @@ impl Book {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_of_an_end_is_told_once_also_by_the_next_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("onedesk.db");
+        let source = crate::crypto::KeySource::find(&folder.path().join("master.key"), None);
+        let keyring = Arc::new(Keyring::load_or_create(&source, true).unwrap());
+        let ends: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        for step in [60, 30, 14, 7, 1, 0, -1, -2] {
+            assert!(Book::open(&database, &keyring).is_untold("AZUREAD_CIS", ends, step), "{step}");
+            let next_process = Book::open(&database, &keyring);
+            assert!(!next_process.is_untold("AZUREAD_CIS", ends, step), "{step}");
+            assert!(next_process.is_untold("AZUREAD_CIS", ends + jiff::SignedDuration::from_hours(1), step), "of another end, {step}");
+        }
+    }
+}

@@ -18,13 +18,28 @@ pub fn step(ends: Timestamp, now: Timestamp) -> Option<i64> {
     STEPS.into_iter().find(|days| left <= days * DAY)
 }
 
-/// What an admin should know now, of `what` ("AZUREAD_CIS", "the client secret of the SSO record X"); nothing while it is early.
-pub fn warning(what: &str, renew: &str, ends: Timestamp, now: Timestamp) -> Option<Problem> {
-    let step = step(ends, now)?;
-    let day = ends.strftime("%Y-%m-%d");
-    let title = if step <= 0 { format!("{what} ended {day}") } else { format!("{what} ends {day}, {}", in_days(ends, now)) };
-    let code = if step <= 0 { "secret_expired" } else { "secret_expires" };
-    Some(Problem::new(code, title, renew))
+/// A secret that ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Whose it is: "AZUREAD_CIS", "the client secret of the SSO record X".
+    pub what: String,
+    /// The problem's code before the end, and after it.
+    pub codes: [&'static str; 2],
+    /// What to do about it.
+    pub renew: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl End {
+    /// What an admin should know now; nothing while it is early.
+    pub fn warning(&self, now: Timestamp) -> Option<Problem> {
+        let (what, [before, after]) = (&self.what, self.codes);
+        let is_over = step(self.at, now)? <= 0;
+        let day = self.at.strftime("%Y-%m-%d");
+        let title = if is_over { format!("{what} ended {day}") } else { format!("{what} ends {day}, {}", in_days(self.at, now)) };
+        Some(Problem::new(if is_over { after } else { before }, title, self.renew.as_str()))
+    }
 }
 
 /// "in 12 days".
@@ -66,8 +81,11 @@ mod tests {
     #[test]
     fn the_words_say_how_long_is_left() {
         let now: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
-        let words =
-            |ends: &str| warning("AZUREAD_CIS", "make another", ends.parse().unwrap(), now).map(|problem| (problem.code, problem.title));
+        let words = |at: &str| {
+            let (what, renew) = ("AZUREAD_CIS".to_owned(), "make another".to_owned());
+            let end = End { what, codes: ["secret_expires", "secret_expired"], renew, at: at.parse().unwrap() };
+            end.warning(now).map(|problem| (problem.code, problem.title))
+        };
         assert_eq!(words("2027-11-27T12:00:00Z"), None);
         assert_eq!(words("2026-12-09T11:00:00Z"), Some(("secret_expires".into(), "AZUREAD_CIS ends 2026-12-09, in 12 days".into())));
         assert_eq!(words("2026-11-28T11:00:00Z"), Some(("secret_expires".into(), "AZUREAD_CIS ends 2026-11-28, within a day".into())));

@@ -22,14 +22,21 @@ use crate::{directory, sso};
 
 use book::Book;
 pub use book::Known;
+use calendar::End;
 
 /// How often Graph is asked: secrets change a few times in their life.
 const LEARN: SignedDuration = SignedDuration::from_hours(24);
 /// How often it is looked whether something is to be told or learnt; a secret that was never seen at Graph is asked for as often.
 pub const TURN: SignedDuration = SignedDuration::from_mins(10);
-/// What to do about a secret that ends.
+/// What to do about the secret that is used.
 const RENEW: &str = "make a new client secret in the app registration, put its Value as AZUREAD_CIS_NEXT into /root/.OneDesk, \
     and once the status shows that it is accepted, make it AZUREAD_CIS and delete the old one";
+/// The same where that is the one of the second line already.
+const RENEW_NEXT: &str = "in /root/.OneDesk, make the value of AZUREAD_CIS_NEXT that of AZUREAD_CIS, make a new client secret in the app \
+    registration and put its Value in the place of AZUREAD_CIS_NEXT";
+/// The same where the first line's is used still.
+const RENEW_WAITING: &str =
+    "it has not been used yet: make a new client secret in the app registration and put its Value in the place of AZUREAD_CIS_NEXT";
 
 /// What it works with.
 pub struct Parts {
@@ -68,18 +75,31 @@ impl Expiry {
         let known = self.book.known(pair.client_id, &pair.secret);
         status.secret_expires_at = known.map(|known| known.ends);
         status.secret_expiry_source = known.map(|known| known.source);
-        status.next_secret_expires_at = self.waiting(&pair).map(|known| known.ends);
+        let next = if pair.slot == Slot::Next { known } else { self.waiting(&pair) };
+        status.next_secret_expires_at = next.map(|known| known.ends);
     }
 
     /// What should be mended soon, of the secret in force and the one that waits.
     pub fn warnings(&self) -> Vec<Problem> {
-        let now = self.parts.clock.now();
-        self.ends().into_iter().filter_map(|(what, ends)| calendar::warning(&what, RENEW, ends, now)).collect()
+        self.told_of(&self.ends())
     }
 
-    /// For `systemctl status`: nothing while it is early.
+    /// The same of the client records by which people may sign in.
+    pub fn record_warnings(&self) -> Vec<Problem> {
+        self.told_of(&self.record_ends())
+    }
+
+    /// For `systemctl status`: the secret that ends first, and how many others; nothing while it is early.
     pub fn words(&self) -> Option<String> {
-        self.warnings().first().map(|problem| problem.title.clone())
+        let mut ends = [self.ends(), self.record_ends()].concat();
+        ends.sort_by_key(|end| end.at);
+        let warnings = self.told_of(&ends);
+        let first = warnings.first()?.title.clone();
+        Some(match warnings.len() - 1 {
+            0 => first,
+            1 => format!("{first}; 1 other secret ends soon"),
+            others => format!("{first}; {others} other secrets end soon"),
+        })
     }
 
     /// Brings the gauges up to date.
@@ -114,15 +134,8 @@ impl Expiry {
             let _ = self.learn(&pair).await;
         }
         let now = self.parts.clock.now();
-        for (what, ends) in self.ends() {
-            self.tell(&what, RENEW, ends, now);
-        }
-        for record in self.parts.sso.connections().list().iter().filter(|record| record.row.enabled) {
-            if let Some(ends) = record.details.secret_expires_at {
-                let renew =
-                    format!("make a new secret at the provider, then: onedeskctl sso set {} --client-secret-file FILE", record.id());
-                self.tell(&format!("the client secret of the SSO record {}", record.details.name), &renew, ends, now);
-            }
+        for end in self.ends().iter().chain(&self.record_ends()) {
+            self.tell(end, now);
         }
     }
 
@@ -161,21 +174,48 @@ impl Expiry {
         learnt.is_none_or(|(generation, at)| generation != pair.generation || now.duration_since(at).abs() >= LEARN)
     }
 
-    fn tell(&self, what: &str, renew: &str, ends: Timestamp, now: Timestamp) {
-        let (Some(step), Some(problem)) = (calendar::step(ends, now), calendar::warning(what, renew, ends, now)) else { return };
-        if self.book.is_untold(what, ends, step) {
+    fn tell(&self, end: &End, now: Timestamp) {
+        let (Some(step), Some(problem)) = (calendar::step(end.at, now), end.warning(now)) else { return };
+        if self.book.is_untold(&end.what, end.at, step) {
             log::warn!(code = problem.code.as_str(), hint = problem.hint.as_str(); "{}", problem.title);
         }
     }
 
-    /// What ends when, as far as it is known.
-    fn ends(&self) -> Vec<(String, Timestamp)> {
+    fn told_of(&self, ends: &[End]) -> Vec<Problem> {
+        let now = self.parts.clock.now();
+        ends.iter().filter_map(|end| end.warning(now)).collect()
+    }
+
+    /// What ends when in the credentials file, as far as it is known.
+    fn ends(&self) -> Vec<End> {
         let Some(pair) = self.parts.keeper.in_force() else { return Vec::new() };
-        let key = |slot| if slot == Slot::Current { "AZUREAD_CIS" } else { "AZUREAD_CIS_NEXT" };
-        let in_force = self.book.known(pair.client_id, &pair.secret).map(|known| (key(pair.slot).to_owned(), known.ends));
+        let (key, renew) = if pair.slot == Slot::Current { ("AZUREAD_CIS", RENEW) } else { ("AZUREAD_CIS_NEXT", RENEW_NEXT) };
+        let in_force = self.book.known(pair.client_id, &pair.secret).map(|known| (key, renew, known.ends));
         // An old secret that waits to be deleted may end: the one that takes its place is what counts.
-        let next = self.waiting(&pair).filter(|_| pair.slot == Slot::Current).map(|known| (key(Slot::Next).to_owned(), known.ends));
-        in_force.into_iter().chain(next).collect()
+        let waiting = self.waiting(&pair).filter(|_| pair.slot == Slot::Current);
+        let waiting = waiting.map(|known| ("AZUREAD_CIS_NEXT", RENEW_WAITING, known.ends));
+        let end = |(what, renew, at): (&str, &str, _)| End {
+            what: what.to_owned(),
+            codes: ["secret_expires", "secret_expired"],
+            renew: renew.to_owned(),
+            at,
+        };
+        in_force.into_iter().chain(waiting).map(end).collect()
+    }
+
+    /// What ends when of the client records by which people may sign in, as far as somebody typed it.
+    fn record_ends(&self) -> Vec<End> {
+        let records = self.parts.sso.connections().list();
+        let enabled = records.iter().filter(|record| record.row.enabled);
+        let end = |record: &Arc<sso::Record>| {
+            Some(End {
+                what: format!("the client secret of the SSO record {}", record.details.name),
+                codes: ["sso_secret_expires", "sso_secret_expired"],
+                renew: format!("make a new secret at the provider, then: onedeskctl sso set {} --client-secret-file FILE", record.id()),
+                at: record.details.secret_expires_at?,
+            })
+        };
+        enabled.filter_map(end).collect()
     }
 
     fn waiting(&self, pair: &InForce) -> Option<Known> {
