@@ -113,6 +113,9 @@ pub struct App {
     /// `groupMembershipClaims` is set: ID tokens carry `groups`.
     #[serde(default)]
     pub group_claims: bool,
+    /// Further members of the application object, as Graph shows them: `optionalClaims`, `requiredResourceAccess`….
+    #[serde(default)]
+    pub object: Map<String, Value>,
 }
 
 /// A client secret of an app.
@@ -254,5 +257,6 @@ fn default_app() -> App {
         post_logout_uris: Vec::new(),
         secrets: vec![secret(1, SECRET, YEAR_2100), secret(2, SECOND_SECRET, YEAR_2100), secret(3, EXPIRED_SECRET, YEAR_2020)],
         group_claims: true,
+        object: Map::new(),
     }
 }

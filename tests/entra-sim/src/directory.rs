@@ -1,6 +1,6 @@
 //! Looking things up: the tenant segment of a path, people, apps, and who is what in which tenant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 use uuid::Uuid;
@@ -61,11 +61,13 @@ pub(crate) struct Directory {
     pub(crate) tenants: Vec<Tenant>,
     users: BTreeMap<String, User>,
     pub(crate) apps: Vec<App>,
+    /// Tenant and client id of each service principal.
+    pub(crate) principals: BTreeSet<(String, String)>,
 }
 
 impl Directory {
     pub(crate) fn new(tenants: Vec<Tenant>, users: Vec<User>, apps: Vec<App>) -> Self {
-        let mut directory = Self { tenants, users: BTreeMap::new(), apps };
+        let mut directory = Self { tenants, users: BTreeMap::new(), apps, principals: BTreeSet::new() };
         users.into_iter().for_each(|user| directory.put_user(user));
         directory
     }

@@ -1,13 +1,12 @@
-//! The bits of Microsoft Graph that sign-in needs: who am I, my groups, the app's secrets, UserInfo.
+//! The bits of Microsoft Graph that sign-in needs: who am I, my groups, UserInfo. App registrations are in `registrations`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::clock::graph_time;
-use crate::config::App;
 use crate::directory::{Member, Segment};
 use crate::exchange::{Exchange, Reply};
 use crate::keys::sha256;
+use crate::registrations;
 use crate::scope::GRAPH;
 use crate::state::{AccessToken, Sim};
 
@@ -20,15 +19,14 @@ pub(crate) fn answer(sim: &Sim, path: &[&str], exchange: &Exchange) -> Reply {
         Ok(token) => token,
         Err(reply) => return reply,
     };
-    if let Some(app) = path.last().and_then(|last| last.strip_prefix("applications(appId='")) {
-        return applications(sim, exchange, &token, Some(app.trim_end_matches("')")));
+    if let Some(reply) = registrations::answer(sim, path, exchange, &token) {
+        return reply;
     }
     match path {
         ["me"] => me(sim, exchange, &token),
         ["me", "transitiveMemberOf"] => groups(sim, exchange, &token),
         ["me", "getMemberObjects"] => member_objects(sim, exchange, &token),
         ["userinfo"] => userinfo(sim, exchange, &token),
-        ["applications"] => applications(sim, exchange, &token, None),
         _ => error(404, "Request_ResourceNotFound", "Resource not found for the segment.", exchange),
     }
 }
@@ -105,39 +103,8 @@ fn userinfo(sim: &Sim, exchange: &Exchange, token: &AccessToken) -> Reply {
     })
 }
 
-fn applications(sim: &Sim, exchange: &Exchange, token: &AccessToken, key: Option<&str>) -> Reply {
-    if !allows(token, &["directory.read.all", "application.read.all"]) {
-        return denied(exchange);
-    }
-    let world = sim.world();
-    let filter = exchange.param("$filter").map(|filter| filter.strip_prefix("appId eq '").and_then(|rest| rest.strip_suffix('\'')));
-    if filter == Some(None) {
-        return error(400, "Request_BadRequest", "Invalid filter clause.", exchange);
-    }
-    let wanted = key.or(filter.flatten());
-    let here = world.directory.apps.iter().filter(|app| app.tenant == token.tenant);
-    let mut found = here.filter(|app| wanted.is_none_or(|id| app.client_id.eq_ignore_ascii_case(id))).map(application).collect::<Vec<_>>();
-    match key {
-        Some(_) if found.is_empty() => error(404, "Request_ResourceNotFound", "Resource does not exist.", exchange),
-        Some(_) => Reply::json(200, &found.remove(0)),
-        None => Reply::json(200, &json!({"@odata.context": format!("{}/v1.0/$metadata#applications", sim.authority), "value": found})),
-    }
-}
-
-fn application(app: &App) -> Value {
-    let secrets = app.secrets.iter().map(|secret| {
-        json!({"customKeyIdentifier": null, "displayName": secret.name, "endDateTime": graph_time(secret.expires_at),
-            "hint": secret.value.chars().take(3).collect::<String>(), "keyId": secret.key_id, "secretText": null,
-            "startDateTime": graph_time(secret.expires_at - 2 * 365 * 86_400)})
-    });
-    json!({"id": sha256(&app.client_id), "appId": app.client_id, "displayName": app.name, "keyCredentials": [],
-        "web": {"redirectUris": app.redirect_uris},
-        "signInAudience": if app.multi_tenant { "AzureADMultipleOrgs" } else { "AzureADMyOrg" },
-        "passwordCredentials": secrets.collect::<Vec<_>>()})
-}
-
 /// App-only tokens carry `.default`: everything.
-fn allows(token: &AccessToken, any: &[&str]) -> bool {
+pub(crate) fn allows(token: &AccessToken, any: &[&str]) -> bool {
     token.upn.is_none() || token.permissions.iter().any(|have| have == ".default" || any.contains(&have.to_lowercase().as_str()))
 }
 
@@ -151,11 +118,11 @@ fn with_member(sim: &Sim, exchange: &Exchange, token: &AccessToken, body: impl F
     }
 }
 
-fn denied(exchange: &Exchange) -> Reply {
+pub(crate) fn denied(exchange: &Exchange) -> Reply {
     error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.", exchange)
 }
 
-fn error(status: u16, code: &str, message: &str, exchange: &Exchange) -> Reply {
+pub(crate) fn error(status: u16, code: &str, message: &str, exchange: &Exchange) -> Reply {
     let id = Uuid::new_v4().to_string();
     let client = exchange.header("client-request-id").unwrap_or(&id).to_owned();
     let inner = json!({"date": "2026-09-21T10:00:00", "request-id": id, "client-request-id": client});

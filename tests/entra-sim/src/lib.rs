@@ -7,7 +7,7 @@
 //! server ── routes ─┬─ discovery, keys            documents
 //!                   ├─ authorize ── page          who signs in
 //!                   ├─ token ── client, claims    what they get
-//!                   ├─ graph                      who they are
+//!                   ├─ graph ── registrations     who they are, what is registered
 //!                   └─ control ── script          what a test does
 //! spoil, fault: what goes wrong · observe: what was seen · state, directory, config: what exists
 //! ```
@@ -27,6 +27,7 @@ mod keys;
 mod observe;
 mod page;
 mod problem;
+mod registrations;
 mod routes;
 mod scope;
 mod script;
@@ -196,6 +197,18 @@ impl Simulator {
         match script::grant(&self.sim, upn, client_id, scope) {
             Ok(token) => token,
             Err(problem) => panic!("no grant: {problem}"),
+        }
+    }
+
+    /// An access token for Graph as `upn` would have it from `client_id`, with these permissions.
+    ///
+    /// # Panics
+    /// If there is no such person.
+    #[must_use]
+    pub fn graph_token(&self, upn: &str, client_id: &str, permissions: &[&str]) -> String {
+        match script::graph_token(&self.sim, upn, client_id, permissions) {
+            Ok(token) => token,
+            Err(problem) => panic!("no token: {problem}"),
         }
     }
 

@@ -9,6 +9,24 @@ pub const OUTLOOK: &str = "https://outlook.office.com";
 /// What a v1 token is for when no resource was named: the retired Azure AD Graph.
 pub(crate) const LEGACY_GRAPH: &str = "00000002-0000-0000-c000-000000000000";
 
+/// Ids of delegated permissions on Microsoft Graph, as registrations name them: the eleven, and those near them.
+pub(crate) const DELEGATED_ON_GRAPH: [&str; 14] = [
+    "06da0dbc-49e2-44d2-8312-53f166ab848a",
+    "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0",
+    "5f8c59db-677d-491f-a6b8-5f174b11ec1d",
+    "652390e4-393a-48de-9484-05f9b1212954",
+    "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
+    "37f7f235-527c-4136-accd-4a02d197296e",
+    "ba47897c-39ec-4d83-8086-ee8256fa737d",
+    "14dad69e-099b-42c9-810b-d002981feec1",
+    "258f6531-6087-4cc4-bb90-092c5fb3ed3f",
+    "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
+    "b340eb25-3456-403f-be2f-af7a0d370277",
+    "d7b7f2d9-0f45-4ea1-9d42-e50810c06991",
+    "bc024368-1153-4739-b217-4326f2e966d0",
+    "c79f8feb-a9db-4090-85f9-90d820caa0eb",
+];
+
 const OIDC: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 const ADMIN_ONLY: [&str; 4] = ["directory.read.all", "group.read.all", "groupmember.read.all", "application.read.all"];
 

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use crate::config::AppSecret;
 use crate::directory::Segment;
-use crate::scope::Scopes;
-use crate::state::{Grant, RefreshToken, Sim};
+use crate::scope::{GRAPH, Scopes};
+use crate::state::{AccessToken, Grant, RefreshToken, Sim};
 
 /// Adds a secret to an app, or replaces the one with the same value. `false`: no such app.
 pub(crate) fn set_secret(sim: &Sim, client_id: &str, value: &str, expires_at: i64) -> bool {
@@ -49,4 +49,20 @@ pub(crate) fn grant(sim: &Sim, upn: &str, client_id: &str, scope: &str) -> Resul
     let grant = world.grants.len() - 1;
     drop(world);
     Ok(sim.seal_refresh(RefreshToken { grant, generation: 0 }))
+}
+
+/// An access token for Graph without a sign-in.
+pub(crate) fn graph_token(sim: &Sim, upn: &str, client_id: &str, permissions: &[&str]) -> Result<String, String> {
+    const HOUR: i64 = 3600;
+    const SIZE: usize = 1500;
+    let member = sim.world().directory.member(upn, &Segment::Common).map_err(|failure| failure.text)?;
+    let token = AccessToken {
+        upn: Some(member.user.upn),
+        tenant: member.tenant,
+        client_id: client_id.to_owned(),
+        resource: GRAPH.to_owned(),
+        permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
+        expires_at: sim.clock.now() + HOUR,
+    };
+    Ok(sim.seal_access(&token, SIZE))
 }

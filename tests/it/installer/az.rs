@@ -1,4 +1,5 @@
-//! A stand-in for the Azure CLI that keeps one tenant's registrations as Graph does, evaluates `--query`, and asserts what it hears.
+//! A stand-in for the Azure CLI: it turns commands into requests to Microsoft Graph, which the simulator answers and judges, evaluates
+//! `--query`, and asserts what it hears.
 //!
 //! `az` in the folder is a few lines of shell: it writes its arguments into one pipe and reads the answer from another.
 
@@ -10,133 +11,126 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use entra_sim::{App, Config, Simulator, TENANT};
 use nix::sys::stat::Mode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Target, send};
 
 const SCRIPT: &str = r#"#!/bin/sh
 for argument in "$@"; do printf '%s\0' "$argument"; done > "$AZ_FOLDER/asked"
 { read -r code; cat; exit "$code"; } < "$AZ_FOLDER/answer"
 "#;
+/// Who is signed in.
+const ADMIN: &str = "admin@example.test";
+/// What the signed-in person may.
+const PERMISSIONS: [&str; 1] = ["Application.ReadWrite.All"];
 
-/// What the tenant holds.
-#[derive(Default)]
-pub struct Tenant {
-    /// Application objects, with `passwordCredentials`.
-    pub apps: Vec<Value>,
-    /// Client ids that have a service principal.
-    pub principals: Vec<String>,
-    /// Every call, as it was made.
-    pub calls: Vec<Vec<String>>,
+/// What the stand-in is and has heard.
+struct Seat {
+    simulator: Simulator,
     cloud: String,
+    calls: Vec<Vec<String>>,
 }
 
-impl Tenant {
-    /// Registers something, as somebody did before us.
-    pub fn register(&mut self, app: &Value) {
-        let number = self.apps.len();
-        let mut fresh = json!({"id": format!("00000000-0000-0000-0000-00000000000{number}"), "appId": format!("aaaaaaaa-0000-0000-0000-00000000000{number}"),
-            "signInAudience": "AzureADMyOrg", "web": {"redirectUris": [], "logoutUrl": null, "implicitGrantSettings": {}},
-            "requiredResourceAccess": [], "optionalClaims": null, "passwordCredentials": []});
-        replace(&mut fresh, app.as_object().unwrap());
-        self.apps.push(fresh);
+impl Seat {
+    fn graph(&self, method: &str, path: &str, body: &str) -> Answer {
+        let token = self.simulator.graph_token(ADMIN, "04b07795-8ddb-461a-bbee-02f9e1bf7b46", &PERMISSIONS);
+        let headers = [format!("authorization: Bearer {token}"), "content-type: application/json".to_owned()];
+        send(&Target::Tcp(self.simulator.address()), method, &format!("/v1.0/{path}"), &headers, body.as_bytes()).unwrap()
     }
 
-    fn app(&mut self, id: &str) -> Result<&mut Value, String> {
-        self.apps
-            .iter_mut()
-            .find(|app| app["appId"] == id || app["id"] == id)
-            .ok_or_else(|| format!("ERROR: Resource '{id}' does not exist"))
+    /// The answer's JSON, or the words of the refusal.
+    fn asked(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.graph(method, path, &body);
+        match answer.status {
+            204 => Ok(Value::Null),
+            200..=299 => Ok(answer.json()),
+            _ => Err(format!("ERROR: {}", answer.body)),
+        }
+    }
+
+    fn app(&self, id: &str) -> Result<Value, String> {
+        self.asked("GET", &format!("applications(appId='{id}')"), &Value::Null)
     }
 
     /// The answer before `--query`, or what stands on standard error.
     fn answer(&mut self, words: &[&str]) -> Result<Value, String> {
         let flag = |name: &str| words.iter().position(|word| *word == name).map(|at| words[at + 1]);
+        let id = flag("--id").unwrap_or_default();
         match words {
             ["cloud", "show", ..] => Ok(json!({"name": self.cloud})),
             ["cloud", "set", ..] => {
                 flag("--name").unwrap().clone_into(&mut self.cloud);
                 Ok(Value::Null)
             }
-            ["account", "show", ..] => Ok(json!({"user": {"name": "admin@example.test"}})),
+            ["account", "show", ..] => Ok(json!({"user": {"name": ADMIN}})),
             ["ad", "app", "list", ..] => {
                 let name = flag("--display-name").unwrap();
-                Ok(self.apps.iter().filter(|app| app["displayName"].as_str().unwrap().starts_with(name)).cloned().collect())
+                let all = self.asked("GET", "applications", &Value::Null)?["value"].clone();
+                let begins = |app: &&Value| app["displayName"].as_str().unwrap().starts_with(name);
+                Ok(all.as_array().unwrap().iter().filter(begins).cloned().collect())
             }
             ["ad", "app", "create", ..] => {
-                self.register(&json!({"displayName": flag("--display-name"), "signInAudience": flag("--sign-in-audience")}));
-                Ok(self.apps.last().unwrap().clone())
+                let body = json!({"displayName": flag("--display-name"), "signInAudience": flag("--sign-in-audience")});
+                self.asked("POST", "applications", &body)
             }
-            ["ad", "app", "show", ..] => self.app(flag("--id").unwrap()).cloned(),
-            ["ad", "app", "credential", "list", ..] => Ok(self.app(flag("--id").unwrap())?["passwordCredentials"].clone()),
+            ["ad", "app", "show", ..] => self.app(id),
+            ["ad", "app", "credential", "list", ..] => Ok(self.app(id)?["passwordCredentials"].clone()),
             ["ad", "app", "credential", "reset", ..] => {
-                let made = format!("made-{}-~.Value", self.calls.len());
-                let app = self.app(flag("--id").unwrap())?;
-                let credentials = app["passwordCredentials"].as_array_mut().unwrap();
-                if !words.contains(&"--append") {
-                    credentials.clear();
-                }
-                credentials.push(json!({"displayName": flag("--display-name"), "endDateTime": "2099-01-01T00:00:00Z", "hint": &made[..3]}));
-                Ok(json!({"appId": app["appId"], "password": made, "tenant": "11111111-2222-3333-4444-555555555555"}))
+                self.reset(id, flag("--display-name"), flag("--years"), words.contains(&"--append"))
             }
-            ["ad", "sp", "show", ..] => {
-                let id = flag("--id").unwrap();
-                self.principals
-                    .iter()
-                    .find(|known| *known == id)
-                    .map(|id| json!({"appId": id}))
-                    .ok_or_else(|| "ERROR: not found".to_owned())
-            }
-            ["ad", "sp", "create", ..] => {
-                self.principals.push(flag("--id").unwrap().to_owned());
-                Ok(json!({"appId": flag("--id")}))
-            }
+            ["ad", "sp", "show", ..] => self.asked("GET", &format!("servicePrincipals(appId='{id}')"), &Value::Null),
+            ["ad", "sp", "create", ..] => self.asked("POST", "servicePrincipals", &json!({"appId": id})),
             ["rest", ..] => {
                 assert_eq!((flag("--method"), flag("--headers")), (Some("PATCH"), Some("Content-Type=application/json")));
-                let url = flag("--url").unwrap();
-                assert!(url.starts_with(flag("--resource").unwrap()), "a token for another service than {url}");
-                let id = url.rsplit_once("/v1.0/applications/").unwrap().1;
-                let patch: Map<String, Value> = serde_json::from_str(flag("--body").unwrap()).unwrap();
-                let app = self.app(id)?;
-                assert_eq!(app["id"], id, "Graph wants the object's id there");
-                check(&patch);
-                replace(app, &patch);
-                Ok(Value::Null)
+                let (url, resource) = (flag("--url").unwrap(), flag("--resource").unwrap());
+                let path = url.strip_prefix(resource).and_then(|rest| rest.strip_prefix("/v1.0/"));
+                let path = path.unwrap_or_else(|| panic!("a token for another service than {url}"));
+                // Verbatim: Graph judges what the script has made.
+                let answer = self.graph("PATCH", path, flag("--body").unwrap());
+                if answer.status == 204 { Ok(Value::Null) } else { Err(format!("ERROR: {}", answer.body)) }
             }
             other => panic!("the stand-in for az does not know {other:?}"),
         }
     }
-}
 
-/// What Graph refuses.
-fn check(patch: &Map<String, Value>) {
-    let mut lists = vec![&patch["web"]["redirectUris"], &patch["optionalClaims"]["idToken"], &patch["requiredResourceAccess"]];
-    lists.extend(patch["requiredResourceAccess"].as_array().unwrap().iter().map(|resource| &resource["resourceAccess"]));
-    for list in lists {
-        let list = list.as_array().unwrap();
-        assert!(list.iter().enumerate().all(|(at, entry)| !entry.is_null() && !list[..at].contains(entry)), "doubled or null: {list:?}");
-    }
-}
-
-/// As Graph's PATCH: lists and plain values are replaced, `web` and `optionalClaims` member by member.
-fn replace(target: &mut Value, patch: &Map<String, Value>) {
-    for (name, value) in patch {
-        match value.as_object().filter(|_| target[name].is_object()) {
-            Some(members) => replace(&mut target[name], members),
-            None => target[name] = value.clone(),
+    /// Without `--append` every secret that there is goes away first.
+    fn reset(&self, id: &str, name: Option<&str>, years: Option<&str>, appends: bool) -> Result<Value, String> {
+        if !appends {
+            for known in self.app(id)?["passwordCredentials"].as_array().unwrap() {
+                self.asked("POST", &format!("applications(appId='{id}')/removePassword"), &json!({"keyId": known["keyId"]}))?;
+            }
         }
+        let years: i64 = years.map_or(1, |years| years.parse().unwrap());
+        let ends = jiff::Timestamp::from_second(self.simulator.now() + years * 365 * 86_400).unwrap();
+        let body = json!({"passwordCredential": {"displayName": name, "endDateTime": ends.to_string()}});
+        let made = self.asked("POST", &format!("applications(appId='{id}')/addPassword"), &body)?;
+        Ok(json!({"appId": id, "password": made["secretText"], "tenant": TENANT}))
     }
+}
+
+/// A registration of that name, as somebody made it before us; further members of its object as Graph shows them.
+pub fn registration(name: &str, number: u32, object: &Value) -> App {
+    let mut app = Config::default().apps.remove(0);
+    name.clone_into(&mut app.name);
+    app.client_id = format!("aaaaaaaa-0000-0000-0000-{number:012}");
+    app.secrets.clear();
+    app.object = object.as_object().unwrap().clone();
+    app
 }
 
 /// The stand-in, in a folder of its own.
 pub struct Az {
     folder: tempfile::TempDir,
-    tenant: Arc<Mutex<Tenant>>,
+    seat: Arc<Mutex<Seat>>,
     plays: Option<JoinHandle<()>>,
 }
 
 impl Az {
-    /// A tenant in the public cloud, prepared by `prepare`.
-    pub fn with(prepare: impl FnOnce(&mut Tenant)) -> Self {
+    /// A tenant in the public cloud that holds these registrations.
+    pub fn with(apps: Vec<App>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("az");
         fs::write(&program, SCRIPT).unwrap();
@@ -144,19 +138,38 @@ impl Az {
         for pipe in ["asked", "answer"] {
             nix::unistd::mkfifo(&folder.path().join(pipe), Mode::from_bits_truncate(0o600)).unwrap();
         }
-        let mut tenant = Tenant { cloud: "AzureCloud".to_owned(), ..Tenant::default() };
-        prepare(&mut tenant);
-        let tenant = Arc::new(Mutex::new(tenant));
+        let simulator = Simulator::start(Config { apps, ..Config::default() });
+        let seat = Arc::new(Mutex::new(Seat { simulator, cloud: "AzureCloud".to_owned(), calls: Vec::new() }));
         let plays = std::thread::spawn({
-            let (folder, tenant) = (folder.path().to_owned(), tenant.clone());
-            move || play(&folder, &tenant)
+            let (folder, seat) = (folder.path().to_owned(), seat.clone());
+            move || play(&folder, &seat)
         });
-        Self { folder, tenant, plays: Some(plays) }
+        Self { folder, seat, plays: Some(plays) }
     }
 
-    /// A look at the tenant.
-    pub fn tenant<T>(&self, look: impl FnOnce(&mut Tenant) -> T) -> T {
-        look(&mut self.tenant.lock().unwrap())
+    /// All registrations, the oldest first.
+    pub fn apps(&self) -> Vec<Value> {
+        let seat = self.seat.lock().unwrap();
+        seat.asked("GET", "applications", &Value::Null).unwrap()["value"].as_array().unwrap().clone()
+    }
+
+    /// Whether the app has a service principal.
+    pub fn has_principal(&self, id: &str) -> bool {
+        self.seat.lock().unwrap().asked("GET", &format!("servicePrincipals(appId='{id}')"), &Value::Null).is_ok()
+    }
+
+    /// Makes a registration of `body`, completes it with the rest as a change, and returns it: as another tool than `az` does it.
+    pub fn registered(&self, body: &Value) -> Value {
+        let seat = self.seat.lock().unwrap();
+        let made = seat.asked("POST", "applications", &json!({"displayName": body["displayName"]})).unwrap();
+        let path = format!("applications/{}", made["id"].as_str().unwrap());
+        seat.asked("PATCH", &path, body).unwrap();
+        seat.asked("GET", &path, &Value::Null).unwrap()
+    }
+
+    /// Every call, as it was made.
+    pub fn calls(&self) -> Vec<Vec<String>> {
+        self.seat.lock().unwrap().calls.clone()
     }
 
     /// Runs a script with this `az` in reach: exit code, standard output, standard error.
@@ -176,11 +189,14 @@ impl Drop for Az {
         let question = OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(self.folder.path().join("asked"));
         drop(question);
         let played = self.plays.take().map(JoinHandle::join);
-        assert!(std::thread::panicking() || !matches!(played, Some(Err(_))), "the stand-in for az heard something wrong");
+        if !std::thread::panicking() {
+            assert!(!matches!(played, Some(Err(_))), "the stand-in for az heard something wrong");
+            assert_eq!(self.seat.lock().unwrap().simulator.violations(), []);
+        }
     }
 }
 
-fn play(folder: &Path, tenant: &Mutex<Tenant>) {
+fn play(folder: &Path, seat: &Mutex<Seat>) {
     let pipe = |name: &str| -> PathBuf { folder.join(name) };
     loop {
         let mut asked = String::new();
@@ -189,16 +205,16 @@ fn play(folder: &Path, tenant: &Mutex<Tenant>) {
         if words.is_empty() {
             return;
         }
-        let mut tenant = tenant.lock().unwrap();
-        tenant.calls.push(words.iter().map(|word| (*word).to_owned()).collect());
+        let mut seat = seat.lock().unwrap();
+        seat.calls.push(words.iter().map(|word| (*word).to_owned()).collect());
         // A wrong call must end the script too, which waits for an answer.
-        let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tenant.answer(&words)));
+        let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| seat.answer(&words)));
         let said = match &answered {
             Ok(Ok(value)) => format!("0\n{}", shown(value, &words)),
             Ok(Err(_)) | Err(_) => "3\n".to_owned(),
         };
         OpenOptions::new().write(true).open(pipe("answer")).unwrap().write_all(said.as_bytes()).unwrap();
-        drop(tenant);
+        drop(seat);
         if let Err(panic) = answered {
             std::panic::resume_unwind(panic);
         }

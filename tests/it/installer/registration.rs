@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use entra_sim::AppSecret;
 use serde_json::{Value, json};
 
-use super::az::Az;
+use super::az::{Az, registration};
 
 const ORIGIN: &str = "https://desk.example.test";
 
@@ -40,24 +41,30 @@ fn redirect_uris() -> Vec<String> {
 fn the_script_for_az_makes_the_registration_of_the_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let manifest: Value = serde_json::from_str(&stdout(&asked(folder.path(), &settings(), &["--format", "manifest"]))).unwrap();
-    let az = Az::with(|_| {});
-    let (code, out, err) = az.run(&script(folder.path(), &settings(), "azcli"), &[]);
+    let az = Az::with(Vec::new());
+    let script = script(folder.path(), &settings(), "azcli");
+    let (code, out, err) = az.run(&script, &[]);
     assert_eq!(code, Some(0), "{err}");
-    az.tenant(|tenant| {
-        let app = &tenant.apps[0];
-        for member in ["displayName", "signInAudience", "requiredResourceAccess", "optionalClaims"] {
-            assert_eq!(app[member], manifest[member], "{member}");
-        }
-        assert_eq!(app["web"]["redirectUris"], manifest["web"]["redirectUris"]);
-        assert_eq!(app["web"]["logoutUrl"], manifest["web"]["logoutUrl"]);
-        let id = app["appId"].as_str().unwrap();
-        assert_eq!(tenant.principals, [id]);
-        let lines: Vec<&str> = out.lines().collect();
-        assert_eq!(lines[0], format!("AZUREAD_CID={id}"));
-        let secret = lines[1].strip_prefix("AZUREAD_CIS=made-").unwrap();
-        assert!(!tenant.calls.iter().flatten().any(|word| word.contains(secret)), "the secret stands in an argument");
-        assert!(!err.contains(secret), "{err}");
-    });
+    let apps = az.apps();
+    let app = &apps[0];
+    for member in ["displayName", "signInAudience", "requiredResourceAccess", "optionalClaims"] {
+        assert_eq!(app[member], manifest[member], "{member}");
+    }
+    assert_eq!(app["web"]["redirectUris"], manifest["web"]["redirectUris"]);
+    assert_eq!(app["web"]["logoutUrl"], manifest["web"]["logoutUrl"]);
+    let id = app["appId"].as_str().unwrap();
+    assert!(az.has_principal(id));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], format!("AZUREAD_CID={id}"));
+    let secret = lines[1].strip_prefix("AZUREAD_CIS=").unwrap();
+    assert_eq!(app["passwordCredentials"][0]["hint"], secret[..3]);
+    assert!(!az.calls().iter().flatten().any(|word| word.contains(secret)), "the secret stands in an argument");
+    assert!(!err.contains(secret), "{err}");
+
+    // Once more: all is there.
+    let (code, out, err) = az.run(&script, &[]);
+    assert_eq!((code, out.as_str()), (Some(0), &*format!("AZUREAD_CID={id}\n")), "{err}");
+    assert_eq!(az.apps(), apps, "nothing is doubled");
 }
 
 #[test]
@@ -65,56 +72,70 @@ fn the_script_for_az_completes_what_exists_and_takes_nothing_away() {
     let folder = tempfile::tempdir().unwrap();
     let other_access = json!({"id": "00000000-1111-2222-3333-444444444444", "type": "Role"});
     let exchange = json!({"resourceAppId": "00000002-0000-0ff1-ce00-000000000000", "resourceAccess": [other_access]});
-    let az = Az::with(|tenant| {
-        tenant.register(&json!({"displayName": "OneDesk elsewhere"}));
-        tenant.register(&json!({
-            "displayName": "OneDesk",
+    let elsewhere = registration("OneDesk elsewhere", 1, &json!({}));
+    let mut ours = registration(
+        "OneDesk",
+        2,
+        &json!({
             "signInAudience": "AzureADandPersonalMicrosoftAccount",
-            "web": {"redirectUris": ["https://other.example.test/x", redirect_uris()[2]]},
+            "web": {"logoutUrl": null, "homePageUrl": "https://other.example.test"},
             "requiredResourceAccess": [exchange, {"resourceAppId": "00000003-0000-0000-c000-000000000000", "resourceAccess": [
                 {"id": "e1fe6dd8-ba31-4d61-89e7-88639da4683d", "type": "Scope"}, other_access]}],
             "optionalClaims": {"idToken": [{"name": "upn"}, {"name": "email", "essential": true}], "accessToken": [{"name": "acct"}], "saml2Token": []},
-            "passwordCredentials": [{"displayName": "somebody else's", "endDateTime": "2098-01-01T00:00:00Z"},
-                {"displayName": "OneDesk desk.example.test", "endDateTime": "2020-01-01T00:00:00Z"}],
-        }));
-    });
+        }),
+    );
+    ours.redirect_uris = vec!["https://other.example.test/x".to_owned(), redirect_uris()[2].clone()];
+    let secret = |number: u32, name: &str, expires_at| AppSecret {
+        key_id: format!("55555555-0000-0000-0000-{number:012}"),
+        value: format!("k{number}p~somebody.elses"),
+        name: name.to_owned(),
+        expires_at,
+    };
+    ours.secrets = vec![secret(1, "somebody else's", 4_102_444_800), secret(2, "OneDesk desk.example.test", 1_577_836_800)];
+    let az = Az::with(vec![elsewhere, ours]);
+    let before = az.apps();
     let script = script(folder.path(), &settings(), "azcli");
     let (code, _, err) = az.run(&script, &[]);
     assert_eq!(code, Some(0), "{err}");
-    let first = az.tenant(|tenant| {
-        let app = &tenant.apps[1];
-        assert_eq!(app["signInAudience"], "AzureADandPersonalMicrosoftAccount");
-        let mut uris = vec!["https://other.example.test/x".to_owned()];
-        uris.extend(redirect_uris());
-        assert_eq!(app["web"]["redirectUris"], json!(uris));
-        let resources = app["requiredResourceAccess"].as_array().unwrap();
-        assert!(resources.contains(&exchange) && resources.len() == 2, "{resources:?}");
-        let graph = resources.iter().find(|resource| resource["resourceAppId"] == "00000003-0000-0000-c000-000000000000").unwrap();
-        let access = graph["resourceAccess"].as_array().unwrap();
-        assert!(access.contains(&other_access) && access.len() == 12, "{access:?}");
-        let claims = app["optionalClaims"]["idToken"].as_array().unwrap();
-        assert_eq!(claims.iter().map(|claim| &claim["name"]).collect::<Vec<_>>(), ["upn", "email", "xms_edov", "login_hint"]);
-        assert_eq!(claims[1]["essential"], true, "somebody's own choice");
-        assert_eq!(app["optionalClaims"]["accessToken"], json!([{"name": "acct"}]));
-        assert_eq!(app["passwordCredentials"].as_array().unwrap().len(), 3, "one secret more, none less");
-        assert_eq!(tenant.apps[0]["displayName"], "OneDesk elsewhere");
-        app.clone()
-    });
+    let first = az.apps();
+    let app = &first[1];
+    assert_eq!(app["signInAudience"], "AzureADandPersonalMicrosoftAccount");
+    let mut uris = vec!["https://other.example.test/x".to_owned()];
+    uris.extend(redirect_uris());
+    assert_eq!(app["web"]["redirectUris"], json!(uris));
+    assert_eq!(app["web"]["homePageUrl"], "https://other.example.test");
+    let resources = app["requiredResourceAccess"].as_array().unwrap();
+    assert!(resources.contains(&exchange) && resources.len() == 2, "{resources:?}");
+    let graph = resources.iter().find(|resource| resource["resourceAppId"] == "00000003-0000-0000-c000-000000000000").unwrap();
+    let access = graph["resourceAccess"].as_array().unwrap();
+    assert!(access.contains(&other_access) && access.len() == 12, "{access:?}");
+    let claims = app["optionalClaims"]["idToken"].as_array().unwrap();
+    assert_eq!(claims.iter().map(|claim| &claim["name"]).collect::<Vec<_>>(), ["upn", "email", "xms_edov", "login_hint"]);
+    assert_eq!(claims[1]["essential"], true, "somebody's own choice");
+    assert_eq!(app["optionalClaims"]["accessToken"], json!([{"name": "acct"}]));
+    let secrets = |app: &Value| app["passwordCredentials"].as_array().unwrap().clone();
+    assert_eq!(secrets(app)[..2], secrets(&before[1])[..], "none is deleted");
+    assert_eq!(secrets(app).len(), 3, "one more");
+    assert_eq!(first[0], before[0], "the other registration is as it was");
+
     // Once more: the secret that was made is still valid, so nothing changes, unless it is asked for.
     let (code, out, err) = az.run(&script, &[]);
     assert_eq!((code, out.lines().count()), (Some(0), 1), "{err}");
-    assert!(err.contains("valid until 2099-01-01"), "{err}");
-    assert_eq!(az.tenant(|tenant| tenant.apps[1].clone()), first);
-    let id = first["appId"].as_str().unwrap();
+    let until = secrets(app)[2]["endDateTime"].as_str().unwrap().to_owned();
+    assert!(err.contains(&format!("valid until {until}")), "{err}");
+    assert_eq!(az.apps(), first);
+    let id = app["appId"].as_str().unwrap();
     let (code, out, err) = az.run(&script, &[("NEW_SECRET", "yes"), ("APP_ID", id)]);
     assert_eq!((code, out.lines().count()), (Some(0), 2), "{err}");
-    az.tenant(|tenant| assert_eq!(tenant.apps[1]["passwordCredentials"].as_array().unwrap().len(), 4));
+    let last = az.apps();
+    assert_eq!(secrets(&last[1])[..3], secrets(app)[..], "none is deleted");
+    assert_eq!(secrets(&last[1]).len(), 4);
 }
 
 #[test]
 fn the_script_for_az_does_not_guess_and_goes_to_the_right_cloud() {
     let folder = tempfile::tempdir().unwrap();
-    let az = Az::with(|tenant| (0..2).for_each(|_| tenant.register(&json!({"displayName": "OneDesk"}))));
+    let az = Az::with((0..2).map(|number| registration("OneDesk", number, &json!({}))).collect());
     let script_of = |settings: &str| script(folder.path(), settings, "azcli");
     let (code, out, err) = az.run(&script_of(&settings()), &[]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
@@ -122,13 +143,44 @@ fn the_script_for_az_does_not_guess_and_goes_to_the_right_cloud() {
     let (code, _, err) = az.run(&script_of(&settings()), &[("APP_ID", "99999999-0000-0000-0000-000000000000")]);
     assert_ne!(code, Some(0), "{err}");
 
-    let az = Az::with(|_| {});
+    let az = Az::with(Vec::new());
     let (code, _, err) = az.run(&script_of(&format!("{}[microsoft]\ncloud = \"usgov\"\n", settings())), &[]);
     assert_eq!(code, Some(0), "{err}");
-    az.tenant(|tenant| {
-        let said = |words: &[&str]| tenant.calls.iter().any(|call| words.iter().all(|word| call.iter().any(|said| said.contains(word))));
-        assert!(said(&["cloud", "set", "AzureUSGovernment"]) && said(&["rest", "https://graph.microsoft.us/v1.0/applications/"]));
-    });
+    let calls = az.calls();
+    let said = |words: &[&str]| calls.iter().any(|call| words.iter().all(|word| call.iter().any(|said| said.contains(word))));
+    assert!(said(&["cloud", "set", "AzureUSGovernment"]) && said(&["rest", "https://graph.microsoft.us/v1.0/applications/"]));
+}
+
+/// The quoted texts between `from` and the next closing parenthesis on a line of its own, or on the same line.
+fn quoted(script: &str, from: &str) -> Vec<String> {
+    let list = script.split_once(from).unwrap().1.split([')', '\r']).next().unwrap();
+    list.split('\'').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_script_for_powershell_names_what_the_one_for_az_registers() {
+    let folder = tempfile::tempdir().unwrap();
+    let az = Az::with(Vec::new());
+    let (code, _, err) = az.run(&script(folder.path(), &settings(), "azcli"), &[("APP_NAME", "by az")]);
+    assert_eq!(code, Some(0), "{err}");
+    let script = std::fs::read_to_string(script(folder.path(), &settings(), "powershell")).unwrap();
+    let only = |from: &str| quoted(&script, from).remove(0);
+    let access: Vec<Value> = quoted(&script, "$permissionIds = @(").iter().map(|id| json!({"id": id, "type": "Scope"})).collect();
+    // As Graph keeps what was not given.
+    let claim = |name: &String| json!({"name": name, "source": null, "essential": false, "additionalProperties": []});
+    let claims: Vec<Value> = quoted(&script, "$claimNames = @(").iter().map(claim).collect();
+    let by_powershell = az.registered(&json!({
+        "displayName": "by powershell",
+        "signInAudience": only("New-MgApplication -DisplayName $Name -SignInAudience "),
+        "web": {"redirectUris": quoted(&script, "$redirectUris = @("), "logoutUrl": only("LogoutUrl = ")},
+        "requiredResourceAccess": [{"resourceAppId": only("$graphAppId = "), "resourceAccess": access}],
+        "optionalClaims": {"idToken": claims, "accessToken": [], "saml2Token": []},
+    }));
+    let by_az = &az.apps()[0];
+    for member in ["signInAudience", "web", "requiredResourceAccess", "optionalClaims"] {
+        assert_eq!(by_powershell[member], by_az[member], "{member}");
+    }
+    assert_eq!(only("$secretName = "), by_az["passwordCredentials"][0]["displayName"].as_str().unwrap());
 }
 
 #[test]
