@@ -88,10 +88,14 @@ async fn ask(client: &Client, offline: bool) -> (Vec<Check>, Option<Failure>) {
     }
 }
 
-/// The network as this process sees it: better than nothing while the daemon does not run.
+/// The network as this process sees it, and the secret: better than nothing while the daemon does not run.
 async fn from_here(settings: &Settings) -> Vec<Check> {
     match Network::new(Arc::new(settings.clone()), Clock::system()) {
-        Ok(network) => side_by_side(network.looks(), |_, _, _| {}).await,
+        Ok(network) => {
+            let mut looks = network.looks();
+            looks.push(Look::new("the secret", network.secret()));
+            side_by_side(looks, |_, _, _| {}).await
+        }
         Err(check) => vec![check],
     }
 }

@@ -26,11 +26,16 @@ pub struct CredentialProbe {
 impl Probe for CredentialProbe {
     async fn probe(&self, client_id: ClientId, secret: &Secret<String>) -> Verdict {
         let Some(tenant) = self.tenant(client_id).await else { return Verdict::None(None) };
-        match self.microsoft.probe(&tenant, &client(client_id, secret)).await {
-            Ok(()) => Verdict::Accepted,
-            Err(error) if error.verdict == token::Verdict::ClientRejected => Verdict::Refused(error.problem),
-            Err(error) => Verdict::None(Some(error.problem)),
-        }
+        ask(&self.microsoft, &tenant, client_id, secret).await
+    }
+}
+
+/// Asks about a pair at `tenant`.
+pub async fn ask(microsoft: &Microsoft, tenant: &str, client_id: ClientId, secret: &Secret<String>) -> Verdict {
+    match microsoft.probe(tenant, &client(client_id, secret)).await {
+        Ok(()) => Verdict::Accepted,
+        Err(error) if error.verdict == token::Verdict::ClientRejected => Verdict::Refused(error.problem),
+        Err(error) => Verdict::None(Some(error.problem)),
     }
 }
 

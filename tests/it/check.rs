@@ -3,6 +3,8 @@
 
 mod machine;
 mod network;
+mod outside;
+mod public;
 mod real_mail;
 pub mod servers;
 

@@ -139,7 +139,7 @@ fn the_samples_for_web_servers_serve_https_in_front_of_the_daemon() {
         });
         let door = world.daemon.site.http().to_string();
         let certificate = certificate(&world.daemon.site, "web");
-        let _server = start(&Sample { http, https, door: &door, certificate: &certificate });
+        let _server = start(&Sample { http, https, door: &door, certificate: &certificate, changes: &[] });
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, https));
         assert!(pair.get(server, "/healthz").unwrap().starts_with("HTTP/1.1 200 "));
 

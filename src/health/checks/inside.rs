@@ -37,7 +37,8 @@ pub async fn secret(parts: &Parts) -> Vec<Check> {
     checks
 }
 
-fn accepted(slot: Slot, word: Word) -> Verdict {
+/// What Microsoft's word on a secret means.
+pub fn accepted(slot: Slot, word: Word) -> Verdict {
     let key = match slot {
         Slot::Current => "AZUREAD_CIS",
         Slot::Next => "AZUREAD_CIS_NEXT",

@@ -4,6 +4,7 @@
 //! ```text
 //! machine   files, units, sockets, firewall, SELinux, FIPS, disk      onedeskctl, who is root and has no sandbox
 //! network   names, ports, certificates, clock, the public URL         the daemon where it runs, else onedeskctl
+//! outside   the secret                                               onedeskctl, while the daemon does not run
 //! inside    consent, secrets, mail sign-in, client records            the daemon alone
 //! ```
 
@@ -15,6 +16,7 @@ mod inside;
 mod machine;
 mod mail;
 mod network;
+mod outside;
 pub mod public;
 mod service;
 mod space;

@@ -27,10 +27,10 @@ const SKEW_USUAL: SignedDuration = SignedDuration::from_secs(20);
 
 /// The way out as the settings name it, for checks alone: what they ask is not kept as a failed exchange.
 pub struct Network {
-    settings: Arc<Settings>,
-    http: Http,
+    pub(super) settings: Arc<Settings>,
+    pub(super) http: Http,
     way: Way,
-    clock: Clock,
+    pub(super) clock: Clock,
     proxy: Option<String>,
 }
 

@@ -93,7 +93,13 @@ fn handed_on(origin: &PublicUrl, seen: &Seen, is_proxied: bool) -> Verdict {
     let proto = seen.proto.as_deref().unwrap_or(if is_proxied { "http" } else { scheme });
     let mut missing = Vec::new();
     if !host.eq_ignore_ascii_case(authority) {
-        missing.push("proxy_set_header Host $host; (httpd: ProxyPreserveHost on)");
+        // nginx leaves the port out of $host.
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.chars().all(|c| c.is_ascii_digit()));
+        missing.push(if has_port {
+            "proxy_set_header Host $http_host; (httpd: ProxyPreserveHost on)"
+        } else {
+            "proxy_set_header Host $host; (httpd: ProxyPreserveHost on)"
+        });
     }
     if proto != scheme {
         missing.push("proxy_set_header X-Forwarded-Proto $scheme; (httpd: RequestHeader set X-Forwarded-Proto https)");

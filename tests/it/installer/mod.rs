@@ -5,6 +5,6 @@ mod explain;
 mod installed;
 mod newcomer;
 mod registration;
-mod screen;
+pub mod screen;
 mod setup;
 mod terminal;

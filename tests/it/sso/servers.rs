@@ -24,6 +24,8 @@ pub struct Sample<'a> {
     pub door: &'a str,
     /// The certificate's file; the key is beside it, as `.key`.
     pub certificate: &'a Path,
+    /// Lines that somebody changed in it.
+    pub changes: &'a [(&'a str, &'a str)],
 }
 
 impl Sample<'_> {
@@ -40,6 +42,10 @@ impl Sample<'_> {
         for (from, to) in common.iter().chain(changes) {
             assert!(text.contains(from), "{file} has no {from}");
             text = text.replace(from, to);
+        }
+        for (from, to) in self.changes {
+            assert!(text.lines().any(|line| line.trim() == *from), "{file} has no line {from}");
+            text = text.lines().map(|line| format!("{}\n", if line.trim() == *from { to } else { line })).collect();
         }
         text
     }
