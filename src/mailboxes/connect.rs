@@ -140,7 +140,7 @@ fn check(wishes: &Wishes) -> Result<Option<EmailAddress>, Error> {
         return Err(Error::BadRequest(Problem::new(
             "address_missing",
             "a link for a shared mailbox must name its address",
-            "give the shared mailbox's address: onedeskctl mailbox connect ADDRESS --shared",
+            "give the shared mailbox's address, for example support@example.com",
         )));
     }
     Ok(address)

@@ -164,7 +164,7 @@ impl People {
             Err(store::Error::Conflict) => Err(Error::conflict(
                 "email_taken",
                 format!("there is a person with the e-mail address {email} already"),
-                "see who: onedeskctl people list; an address belongs to one person, be they user or customer",
+                "see who under People in the administration, or: onedeskctl people list; an address belongs to one person, be they user or customer",
             )),
             Err(error) => Err(error.into()),
         }

@@ -1,11 +1,10 @@
 // The apps' entry pages: closed, open, signed in, signed out; by people with script and without.
 
 import assert from "node:assert/strict";
-import { ctl, SIMULATOR, Visitor, WEB } from "./lib.mjs";
+import { ctl, SIMULATOR, TENANT, Visitor, WEB } from "./lib.mjs";
 
 export const PERSON = "ann@example.test";
 export const APPS = { main: "/", portal: "/portal", kb: "/kb", widget: "/widget" };
-const TENANT = "11111111-2222-3333-4444-555555555555";
 
 /** A client record at the simulator, enabled. */
 export function record(name, audience) {

@@ -1,13 +1,8 @@
 // Pages that say what went wrong, and names that would like to be markup.
 
 import assert from "node:assert/strict";
-import { SIMULATOR, Visitor, WEB, ctl } from "./lib.mjs";
+import { ctl, order, SIMULATOR, TENANT, Visitor, WEB } from "./lib.mjs";
 import { PERSON } from "./apps.mjs";
-
-const order = async (what, body, method = "POST") => {
-  const answer = await fetch(`${SIMULATOR}/_sim/${what}`, { method, body: JSON.stringify(body) });
-  assert.equal(answer.status, 200, await answer.text());
-};
 
 export async function errors() {
   const visitor = await Visitor.open([WEB, SIMULATOR], { permissions: ["clipboard-read", "clipboard-write"] });
@@ -48,7 +43,7 @@ export async function errors() {
 /** A person whose name is an attack. */
 export async function hostile() {
   const name = "</title><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }} \u202eeve";
-  await order("users", { upn: "eve@example.test", name, tenant: "11111111-2222-3333-4444-555555555555", oid: "99999999-8888-7777-6666-000000000666", mail: "eve@example.test" });
+  await order("users", { upn: "eve@example.test", name, tenant: TENANT, oid: "99999999-8888-7777-6666-000000000666", mail: "eve@example.test" });
   const visitor = await Visitor.open([WEB, SIMULATOR]);
   const page = await visitor.page();
   await page.goto(WEB);

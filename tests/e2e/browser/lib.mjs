@@ -19,6 +19,8 @@ const env = (name) => process.env[name] ?? assert.fail(`${name} is not set: run 
 export const WEB = env("ONEDESK_WEB");
 export const SIMULATOR = env("ONEDESK_SIMULATOR");
 export const FOLDER = env("ONEDESK_FOLDER");
+/** The simulated company. */
+export const TENANT = "11111111-2222-3333-4444-555555555555";
 const SHOTS = env("ONEDESK_SCREENSHOTS");
 mkdirSync(SHOTS, { recursive: true });
 
@@ -29,6 +31,12 @@ export const complaints = [];
 export function ctl(...args) {
   const said = execFileSync(env("ONEDESK_CTL"), ["--json", "--socket", join(FOLDER, "api.sock"), ...args], { encoding: "utf8", input: "Sim~Secret.Value_One-8Q~aaaaaaaaaaaaaaaaaaaa\n" });
   return said.trim() ? JSON.parse(said) : null;
+}
+
+/** Tells the simulator what to do. */
+export async function order(what, body, method = "POST") {
+  const answer = await fetch(`${SIMULATOR}/_sim/${what}`, { method, body: JSON.stringify(body) });
+  assert.equal(answer.status, 200, await answer.text());
 }
 
 /** Waits until `holds` gives something, with a bound. */
@@ -69,7 +77,7 @@ export class Visitor {
   }
 
   constructor(browser, context, allowed, hasScript) {
-    Object.assign(this, { browser, context, allowed, hasScript, complaints, seen: new Set() });
+    Object.assign(this, { browser, context, allowed, hasScript, complaints, seen: new Set(), sent: new WeakMap() });
     context.on("request", (request) => {
       const { origin, protocol } = new URL(request.url());
       if (["http:", "https:"].includes(protocol) && !allowed.includes(origin)) this.complaints.push(`a request left the host: ${request.url()}`);
@@ -79,6 +87,10 @@ export class Visitor {
   }
 
   #listen(page) {
+    // What the server sent, before the browser made a document of it; also where it answered a form.
+    page.on("response", (response) => {
+      if (response.request().isNavigationRequest() && response.frame() === page.mainFrame()) this.sent.set(page, response);
+    });
     page.on("pageerror", (error) => this.complaints.push(`script failed on ${page.url()}: ${error.message}`));
     page.on("console", (message) => {
       if (/Content Security Policy|Refused to/.test(message.text()) && !this.expected?.test(message.text())) this.complaints.push(`${page.url()}: ${message.text()}`);
@@ -93,14 +105,11 @@ export class Visitor {
   async inspect(page, name) {
     this.seen.add(name);
     const wide = page.viewportSize();
-    const source = await page.content();
     if (!this.hasScript) {
       await page.screenshot({ path: join(SHOTS, `${name}-without-script.png`), fullPage: true });
       return;
     }
-    const response = await this.context.request.get(page.url(), { failOnStatusCode: false, maxRedirects: 0 });
-    const own = response.status() < 300 || response.status() >= 400 ? await response.text() : source;
-    const report = await html.validateString(own.startsWith("<!doctype") ? own : source);
+    const report = await html.validateString(await this.sent.get(page).text());
     const faults = report.results.flatMap((result) => result.messages).map((fault) => `  ${fault.line}:${fault.column} ${fault.ruleId}: ${fault.message}`);
     if (faults.length) this.complaints.push(`${name}: invalid HTML\n${faults.join("\n")}`);
     for (const [shape, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {

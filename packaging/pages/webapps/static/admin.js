@@ -42,8 +42,8 @@
   var strip = document.querySelector(".side");
   if (here && strip.scrollWidth > strip.clientWidth) { strip.scrollLeft = here.offsetLeft - strip.clientWidth / 3; }
 
-  /* A form that came back: to what is wrong with it. */
-  var faults = document.getElementById("faults");
+  /* A form that came back: to what is wrong with it, or to what somebody else did meanwhile. */
+  var faults = document.getElementById("faults") || document.getElementById("meanwhile");
   if (faults) { faults.focus(); }
 
   /* What was said once is not said again by a reload or a bookmark. */
