@@ -46,6 +46,7 @@ async fn status(context: &Context) -> Result<(), Failure> {
         ]
     };
     context.output.table(["TENANT", "STATE", "REASON", "CONNECTED BY", "LAST REFRESH"], answer.value.tenants.iter().map(row).collect())?;
+    super::mailbox::waiting(context, answer.value.tenants.iter().map(|directory| (&directory.state, directory.problem.as_ref())))?;
     for directory in answer.value.tenants.iter().filter(|directory| directory.state == "needs_reauth") {
         let why = directory.problem.as_ref().map_or("somebody has to sign in again", |problem| problem.title.as_str());
         let hint = "make a new link and send it to an administrator: onedeskctl directory connect";

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::output::Cell;
 use super::status::{state_cell, time};
 use crate::local_api::answers::{ConnectLink, ConnectMailbox, Mailbox};
+use crate::model::Problem;
 
 /// Runs one of them.
 pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
@@ -41,9 +42,22 @@ async fn list(context: &Context) -> Result<(), Failure> {
     };
     let headings = ["MAILBOX", "STATE", "REASON", "SIGNED IN AS", "LAST REFRESH", "ENDS UNUSED"];
     context.output.table(headings, answer.value.iter().map(row).collect())?;
+    waiting(context, answer.value.iter().map(|mailbox| (&mailbox.state, mailbox.problem.as_ref())))?;
     for mailbox in answer.value.iter().filter(|mailbox| mailbox.state == "needs_reauth") {
         let why = mailbox.problem.as_ref().map_or("somebody has to sign in again", |problem| problem.title.as_str());
         context.output.text(&format!("\n{}: {why}\nhint: {}", mailbox.address, link_hint(&mailbox.address)))?;
+    }
+    Ok(())
+}
+
+/// Says once what all those wait for that wait.
+pub fn waiting<'a>(context: &Context, all: impl Iterator<Item = (&'a String, Option<&'a Problem>)>) -> Result<(), Failure> {
+    let mut told: Vec<&Problem> = Vec::new();
+    for problem in all.filter(|(state, _)| *state == "waiting").filter_map(|(_, problem)| problem) {
+        if !told.iter().any(|known| known.code == problem.code) {
+            context.output.text(&format!("\nwaiting: {}\nhint: {}", problem.title, problem.hint))?;
+            told.push(problem);
+        }
     }
     Ok(())
 }

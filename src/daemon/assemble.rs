@@ -107,7 +107,7 @@ pub async fn assemble(
     }
     let store = opened.store;
     let (keyring, key_problem) = open_keyring(&settings.database.master_key_file, &store).await?;
-    let vault = Vault::new(Arc::clone(&keyring));
+    let vault = Vault::new(Arc::clone(&keyring), key_problem.clone());
 
     let transcripts = Transcripts::new(clock.clone());
     let (http, http_now) = watch::channel(Http::new(&outbound(&settings))?.recorded_in(&transcripts));

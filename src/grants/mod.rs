@@ -109,6 +109,9 @@ impl Failure {
 /// How long a reader waits for a refresh. It goes on without the reader, who is told so and asks again.
 const READERS_PATIENCE: Duration = Duration::from_secs(10);
 
+/// When a reader may ask again while there is no master key: somebody has to bring it.
+const KEY_NEEDS_SOMEBODY: Duration = Duration::from_mins(1);
+
 /// What the engine works with.
 pub struct Parts {
     /// Where grants are kept.
@@ -212,8 +215,8 @@ impl Grants {
             };
         };
         let mut view = cell.view();
-        if let Some(changed) = self.client_changed(&cell) {
-            view.state = changed;
+        if let Some(state) = self.overriding(&cell) {
+            view.state = state;
         }
         view.grant_expires_at = policy::grant_end(&view.state, cell.last_use());
         view
@@ -223,8 +226,7 @@ impl Grants {
     pub fn mark(&self, id: Option<GrantId>) -> Mark {
         match id.and_then(|id| self.cell(id)) {
             None => Mark::Refused,
-            Some(cell) if self.client_changed(&cell).is_some() => Mark::Refused,
-            Some(cell) => cell.mark(),
+            Some(cell) => self.overriding(&cell).map_or_else(|| cell.mark(), |state| Mark::of(&state)),
         }
     }
 
@@ -239,8 +241,8 @@ impl Grants {
             Some(id) => self.cell(id).ok_or(Failure::Gone)?,
             None => return Err(Failure::of(&abandoned(), None, now).unwrap_or(Failure::Gone)),
         };
-        if let Some(changed) = self.client_changed(&cell) {
-            return Err(Failure::of(&changed, None, now).unwrap_or(Failure::Gone));
+        if let Some(state) = self.overriding(&cell) {
+            return Err(Failure::of(&state, Some(now + KEY_NEEDS_SOMEBODY), now).unwrap_or(Failure::Gone));
         }
         if let Some(token) = cell.fresh(audience, now) {
             return Ok(token);
@@ -305,6 +307,12 @@ impl Grants {
             None => cell.forget(audience),
         }
         Ok(())
+    }
+
+    /// What a grant shows whatever its own state is.
+    fn overriding(&self, cell: &Cell) -> Option<GrantState> {
+        let keyless = self.parts.vault.problem().map(|why| policy::without_key(why.clone(), self.parts.clock.now()).state);
+        keyless.or_else(|| self.client_changed(cell))
     }
 
     /// The state that a grant of another client id shows, whatever its own is. The grant stays as it is: putting the old id

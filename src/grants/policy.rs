@@ -88,6 +88,12 @@ pub fn unreadable(now: Timestamp) -> Aftermath {
     reauth(ReauthReason::Unreadable, problem, now)
 }
 
+/// The state of every grant while there is no master key; `why` names what to restore. Nobody need sign in: nothing is lost with the
+/// key back.
+pub fn without_key(why: Problem, now: Timestamp) -> Aftermath {
+    waiting(WaitReason::MasterKeyMissing, why, now, LONGEST_WAIT_FOR_CREDENTIALS)
+}
+
 /// The state of a grant while no credentials are in force at all.
 /// `why` is what is known about that.
 pub fn without_credentials(why: Option<Problem>, now: Timestamp) -> Aftermath {

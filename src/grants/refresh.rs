@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::cell::Cell;
 use super::policy::{self, Aftermath};
 use super::{Failure, Grants, schedule};
-use crate::model::{Audience, GrantState, ReauthReason, Secret};
+use crate::model::{Audience, GrantState, ReauthReason, Secret, WaitReason};
 use crate::oauth::token::{GrantRequest, TokenError, Tokens, Verdict};
 use crate::store::grants::{GrantRow, Rotation};
 use crate::store::leases::Fence;
@@ -83,6 +83,9 @@ impl Grants {
     async fn refresh_stored(&self, cell: &Arc<Cell>, audience: Audience) -> Result<(), Ended> {
         let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
         let now = self.parts.clock.now();
+        if let Some(problem) = self.parts.vault.problem() {
+            return Err(Ended::Decided(policy::without_key(problem.clone(), now)));
+        }
         let status = self.parts.keeper.settled().await;
         let Some(credentials) = status.in_force.clone() else {
             return Err(Ended::Decided(policy::without_credentials(status.problem.clone(), now)));
@@ -174,7 +177,9 @@ impl Grants {
     /// write once each, not once an attempt.
     async fn settle(&self, cell: &Arc<Cell>, aftermath: &Aftermath) -> Failure {
         let now = self.parts.clock.now();
-        if cell.failed(aftermath, now) {
+        let is_news = cell.failed(aftermath, now);
+        // One line at the start says that there is no key, and it says nothing about a grant.
+        if is_news && !matches!(aftermath.state, GrantState::Waiting { reason: WaitReason::MasterKeyMissing, .. }) {
             match &aftermath.state {
                 GrantState::NeedsReauth { problem, .. } => {
                     log::error!(ONEDESK_GRANT:% = cell.id, code = problem.code.as_str(), hint = problem.hint.as_str(); "a grant needs somebody to sign in again");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::crypto::{Keyring, OpenError, Sealed};
-use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState, ObjectId, Secret, TenantId};
+use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState, ObjectId, Problem, Secret, TenantId};
 use crate::oauth::token::Tokens;
 use crate::store::grants::{AccessRow, GrantRow, Rotation};
 
@@ -43,6 +43,7 @@ pub struct NewGrant {
 #[derive(Clone)]
 pub struct Vault {
     keyring: Arc<Keyring>,
+    problem: Option<Problem>,
 }
 
 /// A sealed value could not be made; only a broken machine gets here.
@@ -51,9 +52,14 @@ pub struct Vault {
 pub struct SealError;
 
 impl Vault {
-    /// A vault with that keyring.
-    pub const fn new(keyring: Arc<Keyring>) -> Self {
-        Self { keyring }
+    /// A vault with that keyring; `problem` is why it is empty.
+    pub const fn new(keyring: Arc<Keyring>, problem: Option<Problem>) -> Self {
+        Self { keyring, problem }
+    }
+
+    /// Why nothing can be opened or sealed; nothing where there is a key.
+    pub const fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
     }
 
     /// The refresh token of a grant, newest first, then the one before it.

@@ -90,6 +90,7 @@ impl Reporter {
         if keeper.in_force.is_none() && !self.parts.sso.connections().is_any_enabled() {
             reasons.push(keeper.problem.clone().unwrap_or_else(credentials_missing));
         }
+        reasons.extend(self.parts.key_problem.clone());
         reasons.extend(self.store_problem().await);
         reasons
     }
@@ -109,6 +110,9 @@ impl Reporter {
             (keeper::State::Stale, None) => "stale: the last good credentials stay in force".to_owned(),
             (keeper::State::Ready, _) if self.parts.settings.borrow().public_url.is_none() => {
                 "unconfigured: public_url is not set".to_owned()
+            }
+            (keeper::State::Ready, _) if self.parts.key_problem.is_some() => {
+                format!("degraded: {}", self.parts.key_problem.as_ref().map_or("", |problem| problem.title.as_str()))
             }
             (keeper::State::Ready, _) if mailboxes.waiting + mailboxes.needs_reauth > 0 => "degraded".to_owned(),
             (keeper::State::Ready, _) => "ready".to_owned(),
@@ -182,15 +186,26 @@ impl Reporter {
                 (Group::Mail, Who::Person),
                 "mailboxes",
                 "every mailbox is healthy",
-                people_needed(mailboxes.waiting, mailboxes.needs_reauth, "mailboxes", "mailbox list"),
+                self.people_needed(mailboxes.waiting, mailboxes.needs_reauth, "mailboxes", "mailbox list"),
             ),
             check(
                 (Group::Directory, Who::Tenant),
                 "directory",
                 "every connected directory is healthy",
-                people_needed(directory.waiting, directory.needs_reauth, "directories", "directory status"),
+                self.people_needed(directory.waiting, directory.needs_reauth, "directories", "directory status"),
             ),
         ]
+    }
+
+    fn people_needed(&self, waiting: u64, needs_reauth: u64, what: &str, command: &str) -> Option<Problem> {
+        let awaited = if self.parts.key_problem.is_some() { "the master key" } else { "the provider or for credentials" };
+        let title = match (waiting, needs_reauth) {
+            (0, 0) => return None,
+            (waiting, 0) => format!("{waiting} {what} wait for {awaited}; nobody need sign in"),
+            (0, lost) => format!("{lost} {what} need somebody to sign in again"),
+            (waiting, lost) => format!("{lost} {what} need somebody to sign in again, {waiting} wait for {awaited}"),
+        };
+        Some(Problem::new(what, title, format!("see which and why: onedeskctl {command}")))
     }
 
     async fn store_problem(&self) -> Option<Problem> {
@@ -258,7 +273,6 @@ pub(in crate::health) fn credentials(status: &keeper::Status) -> CredentialsStat
     }
 }
 
-/// What belongs to a group and can be mended by somebody.
 /// Of the file and its write-ahead log; nothing is opened.
 fn database_size(settings: &Settings) -> u64 {
     let Ok(database) = crate::store::sqlite::path_of(&settings.database.url) else { return 0 };
@@ -266,22 +280,13 @@ fn database_size(settings: &Settings) -> u64 {
     size("") + size("-wal")
 }
 
+/// What belongs to a group and can be mended by somebody.
 fn check((group, who): (Group, Who), name: &str, good: &str, problem: Option<Problem>) -> Check {
     let verdict = match problem {
         None => Verdict::Fine(good.to_owned()),
         Some(problem) => Verdict::Fail(Trouble::of(&problem, who)),
     };
     verdict.on(group, name)
-}
-
-fn people_needed(waiting: u64, needs_reauth: u64, what: &str, command: &str) -> Option<Problem> {
-    let title = match (waiting, needs_reauth) {
-        (0, 0) => return None,
-        (waiting, 0) => format!("{waiting} {what} wait for the provider or for credentials; nobody need sign in"),
-        (0, lost) => format!("{lost} {what} need somebody to sign in again"),
-        (waiting, lost) => format!("{lost} {what} need somebody to sign in again, {waiting} wait for the provider or for credentials"),
-    };
-    Some(Problem::new(what, title, format!("see which and why: onedeskctl {command}")))
 }
 
 fn credentials_missing() -> Problem {

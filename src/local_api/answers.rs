@@ -57,7 +57,7 @@ pub struct Mailbox {
     pub signed_in_as: String,
     /// `healthy`, `refreshing`, `waiting` (nobody need sign in) or `needs_reauth` (somebody has to).
     pub state: String,
-    /// Why it is waiting (`credentials_rejected`, `provider_unavailable`, `throttled`) or needs somebody
+    /// Why it is waiting (`credentials_rejected`, `provider_unavailable`, `throttled`, `master_key_missing`) or needs somebody
     /// (`grant_refused`, `client_changed`, `interaction_required`, `unreadable`).
     pub reason: Option<String>,
     /// The same in words, with the next step.

@@ -35,6 +35,8 @@ pub enum WaitReason {
     ProviderUnavailable,
     /// The provider told us to slow down.
     Throttled,
+    /// There is no master key, so nothing that is stored can be opened; the key heals it.
+    MasterKeyMissing,
 }
 
 /// Why somebody has to sign in again.
@@ -71,6 +73,7 @@ word!(WaitReason {
     CredentialsRejected => "credentials_rejected",
     ProviderUnavailable => "provider_unavailable",
     Throttled => "throttled",
+    MasterKeyMissing => "master_key_missing",
 });
 word!(ReauthReason {
     GrantRefused => "grant_refused",

@@ -134,7 +134,7 @@ impl Connections {
         let sealed = std::iter::once(&record.row.secret).chain(&record.row.secret_next);
         let opened = sealed.map(|sealed| {
             let secret = self.parts.keyring.open(&context, sealed).map_err(|error| {
-                let hint = "an administrator restores the master key, or gives the client secret again: onedeskctl sso set";
+                let hint = "an administrator restores the master key (onedeskctl status says which file), or gives the client secret again: onedeskctl sso set";
                 Error::new(ErrorKind::Unavailable, "master_key", format!("the client secret cannot be opened: {error}"), hint)
             })?;
             Ok(ClientAuth { client_id: record.details.client_id.clone(), secret, method: record.auth_method() })

@@ -19,6 +19,7 @@ mod https;
 mod independent;
 mod installer;
 mod mailbox;
+mod master_key;
 mod monitoring;
 mod process;
 mod proxy;

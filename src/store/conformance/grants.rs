@@ -31,7 +31,7 @@ pub async fn what_was_stored_comes_back_as_it_was(store: Store) {
 
 pub async fn every_state_comes_back_as_it_was(store: Store) {
     let (id, fence) = (connect(&store, ONE, 1).await, fence(&store).await);
-    let waiting = [WaitReason::CredentialsRejected, WaitReason::ProviderUnavailable, WaitReason::Throttled]
+    let waiting = [WaitReason::CredentialsRejected, WaitReason::ProviderUnavailable, WaitReason::Throttled, WaitReason::MasterKeyMissing]
         .map(|reason| GrantState::Waiting { reason, problem: problem() });
     let reauth = [ReauthReason::GrantRefused, ReauthReason::ClientChanged, ReauthReason::InteractionRequired, ReauthReason::Unreadable]
         .map(|reason| GrantState::NeedsReauth { reason, problem: problem().at_line(3) });
