@@ -26,6 +26,7 @@ pub fn finish(mut document: OpenApi) -> Bytes {
     ProblemDocument::schemas(&mut schemas);
     document.components.get_or_insert_default().schemas.extend(schemas);
     document.paths.paths.insert("/v1/openapi.json".to_owned(), own_path());
+    super::later::describe(&mut document.paths);
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         operation.responses.responses.insert("default".to_owned(), problem());
     }
