@@ -12,6 +12,9 @@ use crate::model::ids::is_guid;
 /// Strings under these keys stay if they are GUIDs: Microsoft finds its own log lines by them, and they name nobody.
 const TRACES: [&str; 6] = ["trace_id", "correlation_id", "client_request_id", "request_id", "ONEDESK_TRACE", "ONEDESK_REQUEST_ID"];
 
+/// The same inside of Microsoft's descriptions.
+const LABELS: [&str; 2] = ["trace id: ", "correlation id: "];
+
 /// Everybody's hosts.
 const PUBLIC: [&str; 13] = [
     "microsoftonline.com",
@@ -79,7 +82,10 @@ impl Pseudonyms {
             rest = &rest[start..];
             let end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
             let in_folder = replaced.ends_with('/') && !replaced.ends_with("//");
-            replaced.push_str(&self.word(&rest[..end], in_folder));
+            let is_trace =
+                is_guid(rest[..end].trim_end_matches('.')) && LABELS.iter().any(|label| replaced.to_lowercase().ends_with(label));
+            let word = if is_trace { rest[..end].to_owned() } else { self.word(&rest[..end], in_folder) };
+            replaced.push_str(&word);
             rest = &rest[end..];
         }
         replaced
@@ -191,6 +197,12 @@ mod tests {
             ("http://127.0.0.1:8380 and ::1", &[], &["http://127.0.0.1:8380 and ::1"]),
             ("no connection to 192.0.2.7:443, [2001:db8::7]:443", &["192.0.2.7", "2001:db8"], &[":443, [ip-", "]:443"]),
             ("tenant 5f1b2c3d-1111-2222-3333-444455556666.", &["5f1b2c3d"], &["tenant id-", "."]),
+            (
+                "AADSTS700016: 'aaaa2c3d-1111-2222-3333-444455556666' Trace ID: 5f1b2c3d-1111-2222-3333-444455556666 \
+                 Correlation ID: 6f1b2c3d-1111-2222-3333-444455556666. Timestamp: 2026-11-27 10:00:00Z",
+                &["aaaa2c3d"],
+                &["'id-", "Trace ID: 5f1b2c3d-1111-2222-3333-444455556666 Correlation ID: 6f1b2c3d-1111-2222-3333-444455556666. Timestamp"],
+            ),
             ("/contoso.onmicrosoft.com/oauth2/v2.0/token", &["contoso"], &["/oauth2/v2.0/token"]),
             ("desk01 kernel: DESK01.corp.example", &["esk01", "ESK01", "corp"], &[" kernel: "]),
             (
