@@ -34,7 +34,7 @@ async fn check(global: &Global, offline: bool, output: Output) -> Result<(), Fai
         output.text(&render(&report, output))?;
     }
     match (unreachable, report.outcome) {
-        (Some(failure), _) => Err(Failure { message: None, hint: None, ..failure }),
+        (Some(failure), _) => Err(failure.said_already()),
         (None, CheckOutcome::Failed) => Err(Failure::said()),
         (None, _) => Ok(()),
     }

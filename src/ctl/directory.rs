@@ -15,7 +15,7 @@ pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Status => status(context).await,
         Command::Disconnect { tenant } => disconnect(context, &tenant).await,
         Command::Sync | Command::Users { .. } | Command::Groups { .. } | Command::Approve | Command::Discard => {
-            Err(Failure::found("not in this version of OneDesk"))
+            Err(Failure::later("not in this version of OneDesk"))
         }
     }
 }

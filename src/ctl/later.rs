@@ -34,5 +34,5 @@ pub fn refusal(command: &Command) -> Option<Failure> {
         | Command::Mailbox(Mailbox::List | Mailbox::Connect { .. } | Mailbox::Token { .. } | Mailbox::Remove { .. })
         | Command::Directory(Directory::Connect | Directory::Status | Directory::Disconnect { .. }) => return None,
     };
-    Some(Failure::found(format!("{name}: not in this version of OneDesk")).hint(instead))
+    Some(Failure::later(format!("{name}: not in this version of OneDesk")).hint(instead))
 }

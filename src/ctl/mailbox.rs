@@ -18,7 +18,7 @@ pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Connect { address, shared, replace } => connect(context, ConnectMailbox { address, shared, replace }).await,
         Command::Token { address, purpose } => token(context, &address, purpose.as_str()).await,
         Command::Remove { address } => remove(context, &address).await,
-        Command::Test { .. } | Command::AppPassword(_) => Err(Failure::found("not in this version of OneDesk")),
+        Command::Test { .. } | Command::AppPassword(_) => Err(Failure::later("not in this version of OneDesk")),
     }
 }
 

@@ -193,7 +193,7 @@ impl Output {
 
     /// Says how it ended.
     pub fn failure(&self, failure: &Failure) -> ExitCode {
-        if let Some(document) = failure.document.as_ref().filter(|_| self.json) {
+        if let Some(document) = failure.in_document().filter(|_| self.json) {
             let _ = self.json(&document.to_json());
         }
         let mut text = String::new();

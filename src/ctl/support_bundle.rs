@@ -45,12 +45,9 @@ pub async fn run(context: &Context, output: Option<PathBuf>, pseudonymize: bool)
         Ok(()) => write(&bundle, &name, &file, now),
         Err(refusal) => Err(refusal),
     };
-    if context.output.is_json() {
-        in_json(&context.output, &listed(&bundle, written.is_ok().then_some(&file), pseudonymize))?;
-    }
     written?;
     if context.output.is_json() {
-        return Ok(());
+        return in_json(&context.output, &listed(&bundle, &file, pseudonymize));
     }
     let people = if pseudonymize { "" } else { " It names people and hosts: --pseudonymize replaces them." };
     context.output.text(&format!("\nWritten to {}. It holds no secret.{people}", file.display()))
@@ -92,7 +89,7 @@ fn list(context: &Context, bundle: &Bundle) -> Result<(), Failure> {
     context.output.table(["FILE", "SIZE", "WHAT IT IS"], files.chain(missing).collect())
 }
 
-fn listed(bundle: &Bundle, file: Option<&PathBuf>, pseudonymized: bool) -> Value {
+fn listed(bundle: &Bundle, file: &Path, pseudonymized: bool) -> Value {
     let files = bundle.files().into_iter().map(|(name, about, bytes)| json!({"name": name, "about": about, "bytes": bytes.len()}));
     let missing = bundle.parts.iter().filter_map(|part| Some(json!({"name": part.name, "why": part.missing.as_ref()?})));
     json!({

@@ -67,7 +67,7 @@ pub async fn gather(
             missing.iter().filter(|(.., missing)| *missing).map(|(flag, what, _)| format!("\n  {flag}  {what}")).collect();
         if !missing.is_empty() {
             let why = if wishes.non_interactive { "" } else { ", and nobody is there to ask" };
-            return Err(Failure { exit: 2, ..Failure::found(format!("answers are missing{why}:{}", missing.concat())) });
+            return Err(Failure::usage(format!("answers are missing{why}:{}", missing.concat())));
         }
     }
     if asks {
