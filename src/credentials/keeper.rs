@@ -212,8 +212,8 @@ impl Actor {
         }
         if let Some(problem) = status.problem.as_ref().filter(|problem| before.problem.as_ref() != Some(problem)) {
             self.metrics.credentials_changed("refused");
-            let line = problem.line.unwrap_or_default();
-            log::warn!(code = problem.code.as_str(), line = line, hint = problem.hint.as_str(); "the credentials are not well: {}", problem.title);
+            let line = problem.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+            log::warn!(code = problem.code.as_str(), hint = problem.hint.as_str(); "the credentials are not well: {}{line}", problem.title);
         }
         for warning in status.warnings.iter().filter(|warning| !before.warnings.contains(warning)) {
             log::warn!(code = warning.code.as_str(), hint = warning.hint.as_str(); "the credentials should be mended: {}", warning.title);

@@ -328,8 +328,7 @@ impl Ledger {
         let state = match (&self.in_force, &problem) {
             (Some(_), None) => State::Ready,
             (Some(_), Some(_)) => State::Stale,
-            // A pair that the provider refuses is more than nothing.
-            (None, _) if self.file_problem.is_none() && self.refusal.is_some() => State::Stale,
+            // Also where the provider refused the only pair that there ever was: nothing good stays in force then.
             (None, _) => State::Unconfigured,
         };
         let refused_client_id = self.refused.as_ref().filter(|_| self.in_force.is_none()).map(|refused| refused.pair.client_id);

@@ -96,7 +96,7 @@ fn a_refused_first_pair_is_not_in_force_and_is_tried_again() {
     let mut ledger = Ledger::new();
     let trial = ledger.observe(&file(pair("one", None))).unwrap();
     ledger.verdict(trial.number, Verdict::Refused(problem("AADSTS7000215")), NOW);
-    assert_eq!((ledger.status().state, secret_in_force(&ledger)), (State::Stale, None));
+    assert_eq!((ledger.status().state, secret_in_force(&ledger)), (State::Unconfigured, None), "nothing good stays in force");
 
     let later = ledger.retry_at().unwrap();
     assert_eq!(ledger.retry(NOW), None, "not before its time");

@@ -38,9 +38,6 @@ fn render(status: &Status, output: Output) -> String {
     let (tone, word, sentence) = match status.state {
         State::Ready => (Tone::Good, "ready", "everything works"),
         State::Unconfigured => (Tone::Warning, "unconfigured", "something has to be set up first"),
-        State::Stale if status.credentials.changed_at.is_none() => {
-            (Tone::Bad, "stale", "the credentials cannot be used, and there are no others in force")
-        }
         State::Stale => (Tone::Bad, "stale", "the newest credentials cannot be used, the last good ones stay in force"),
         State::Degraded => (Tone::Warning, "degraded", "the credentials are good, but something needs somebody"),
     };

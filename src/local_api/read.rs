@@ -121,13 +121,24 @@ where
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let refused = |detail: String| {
-            Refusal::new(StatusCode::BAD_REQUEST, "bad_path", detail).hint("percent-encode what is no letter, digit or one of -._~@")
-        };
-        let Path(text) = Path::<String>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| refused("the path is not percent-encoded UTF-8".to_owned()))?;
-        text.parse().map(Self).map_err(|error: T::Err| refused(error.to_string()))
+        let refused = |detail: String, hint: &str| Refusal::new(StatusCode::BAD_REQUEST, "bad_path", detail).hint(hint);
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| {
+            refused("the path is not percent-encoded UTF-8".to_owned(), "percent-encode what is no letter, digit or one of -._~@")
+        })?;
+        let list = lists(parts.uri.path());
+        text.parse().map(Self).map_err(|error: T::Err| refused(error.to_string(), list))
+    }
+}
+
+/// Where whoever named something that cannot be finds what there is.
+fn lists(path: &str) -> &'static str {
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["", "v1", "mailboxes", ..] => "see which there are: onedeskctl mailbox list",
+        ["", "v1", "directory", ..] => "see which there are: onedeskctl directory status",
+        ["", "v1", "sso", "connections", ..] => "see which there are: onedeskctl sso list",
+        ["", "v1", "people", "conflicts", ..] => "see what waits for a decision: onedeskctl people conflicts",
+        ["", "v1", "people", ..] => "see who there is: onedeskctl people list",
+        _ => "see GET /v1/openapi.json, or onedesk-api(7)",
     }
 }
 

@@ -62,7 +62,12 @@ impl Error {
 
     /// 404.
     pub fn not_found(what: &str, hint: &str) -> Self {
-        Self::new(ErrorKind::NotFound, &format!("{}_unknown", what.replace(' ', "_")), format!("there is no such {what}"), hint)
+        Self::new(
+            ErrorKind::NotFound,
+            &format!("{}_unknown", what.replace([' ', '-'], "_").to_lowercase()),
+            format!("there is no such {what}"),
+            hint,
+        )
     }
 
     /// An answer by the browser that belongs to nothing under way.

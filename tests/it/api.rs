@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::unistd::{Gid, Group};
 use serde_json::{Value, json};
 
-use crate::harness::{ANN, Connection, Daemon, SUPPORT, World, send, wait_until};
+use crate::harness::{ANN, Browser, Connection, Daemon, SUPPORT, World, send, wait_until};
 
 /// Somebody whom no default lets in; on every system.
 const NOBODY: u32 = 65_534;
@@ -143,4 +143,26 @@ fn who_did_what_is_written_down_and_repeated_reads_are_one_line() {
     let page = world.daemon.get("/v1/audit?limit=1").expect(200).json();
     let next = world.daemon.get(&format!("/v1/audit?limit=1&cursor={}", page["next_cursor"].as_str().unwrap())).expect(200).json();
     assert_eq!((&page["items"][0], &next["items"][0]), (&lines[0], &lines[1]));
+}
+
+#[test]
+fn what_cannot_be_named_so_is_told_with_where_to_find_what_there_is() {
+    let world = World::start();
+    for (method, path, list) in [
+        ("GET", "/v1/sso/connections/nope", "onedeskctl sso list"),
+        ("DELETE", "/v1/people/nope", "onedeskctl people list"),
+        ("POST", "/v1/people/conflicts/nope", "onedeskctl people conflicts"),
+        ("DELETE", "/v1/directory/nope", "onedeskctl directory status"),
+    ] {
+        let document = world.daemon.call(method, path, Some(&json!({"decision": "deny"}))).expect(400).json();
+        assert!(document["hint"].as_str().unwrap().contains(list), "{path}: {document}");
+    }
+    // Codes are lower snake case, whatever words they are made of; titles are those of the status.
+    let mut program = Browser::of_a_program();
+    for (path, status, code, title) in
+        [("/sso/login/nope/main", 404, "sign_in_url_unknown", "not found"), ("/sso/me", 401, "not_signed_in", "nobody is signed in")]
+    {
+        let document = program.get(&format!("{}{path}", world.daemon.site.origin())).expect(status).json();
+        assert_eq!((&document["code"], &document["title"]), (&json!(code), &json!(title)), "{document}");
+    }
 }

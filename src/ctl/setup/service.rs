@@ -12,7 +12,7 @@ use super::{Paths, in_words};
 use crate::ctl::client::Client;
 use crate::ctl::failure::Failure;
 use crate::ctl::output::Output;
-use crate::health::status::{State, Status};
+use crate::health::status::{CredentialsStatus, State, Status};
 
 const UNIT: &str = "onedeskd.service";
 /// A start takes milliseconds, a migration after an upgrade seconds.
@@ -114,13 +114,12 @@ impl Service {
 fn has_taken(status: &Status, answers: &Answers, before: Option<&Status>) -> bool {
     let now = &status.credentials;
     let was = before.map(|status| &status.credentials);
+    let is_ours = |now: &CredentialsStatus| now.client_id.as_deref() == Some(answers.client_id.to_string().as_str());
     match status.state {
-        State::Unconfigured => false,
+        // Without a pair in force, its id is that of the pair that was refused.
+        State::Unconfigured => is_ours(now) && now.problem.is_some() && was.is_none_or(|was| was.problem != now.problem),
         State::Stale => was.is_none_or(|was| was.problem != now.problem),
-        State::Ready | State::Degraded => {
-            let is_ours = now.client_id.as_deref() == Some(answers.client_id.to_string().as_str());
-            is_ours && was.is_none_or(|was| was.changed_at != now.changed_at)
-        }
+        State::Ready | State::Degraded => is_ours(now) && was.is_none_or(|was| was.changed_at != now.changed_at),
     }
 }
 
