@@ -17,7 +17,7 @@ use std::path::Path;
 use crate::model::{ClientId, Problem, Secret};
 
 /// Where the credentials are, unless a test or a developer says otherwise.
-pub const FILE: &str = "/root/.OneDesk";
+pub const FILE: &str = crate::model::hint::CREDENTIALS_FILE;
 
 /// Where the root helper hands them over.
 pub const SOCKET: &str = "/run/onedesk-credentials/handover.sock";

@@ -1,21 +1,26 @@
 //! `onedeskctl explain`: what an error of Microsoft means. Works without the daemon.
 
 use std::io::{self, Read as _};
+use std::path::Path;
 
 use super::failure::Failure;
 use super::output::{Output, Tone};
 use crate::oauth::aadsts::{self, Explanation, Retry, Who};
+use crate::settings::{DEFAULT_FILE, Settings};
 
 /// Error pages are smaller; what comes behind is not read.
 const MOST_INPUT: u64 = 64 * 1024;
 
 /// Explains `what`, or standard input for `-`; 1 when the code is not known here.
-pub fn run(what: String, output: Output) -> Result<(), Failure> {
+pub fn run(what: String, config: Option<&Path>, output: Output) -> Result<(), Failure> {
     let text = if what == "-" { standard_input()? } else { what };
     if text.trim().is_empty() {
         return Err(Failure::found("there is nothing to explain").hint("give a code such as AADSTS50173, or the whole message"));
     }
+    // Without settings, or with faulty ones, the usual place is as good a guess as any.
+    let settings = Settings::load(config.unwrap_or(Path::new(DEFAULT_FILE))).ok();
     let explanation = aadsts::explain(&text);
+    let explanation = settings.iter().fold(explanation, |explanation, loaded| explanation.naming(loaded.settings.credentials_path()));
     if output.is_json() {
         let json = serde_json::to_vec(&explanation).map_err(|error| Failure::found(error.to_string()))?;
         output.json(&json)?;

@@ -28,6 +28,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
@@ -47,7 +48,7 @@ struct Context {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(usage) => return output::usage(&usage),
+        Err(usage) => return output::usage(&without_hidden(usage)),
     };
     let output = Output::new(cli.global.json, cli.global.yes);
     match run(cli, output) {
@@ -61,7 +62,7 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         return Err(refusal);
     }
     match cli.command {
-        Command::Explain { what } => explain::run(what, output),
+        Command::Explain { what } => explain::run(what, cli.global.config.as_deref(), output),
         Command::Check { offline } => check::run(&cli.global, offline, output),
         Command::AppRegistration { format, public_url } => app_registration::run(cli.global.config, format, public_url.as_deref(), output),
         Command::Gate { door } => gate::run(&door, output),
@@ -72,6 +73,17 @@ fn run(cli: Cli, output: Output) -> Result<(), Failure> {
             in_runtime(ask(&context, command))
         }
     }
+}
+
+/// Where a command is missing, clap lists those too that its help hides: they are for other programs.
+fn without_hidden(mut usage: clap::Error) -> clap::Error {
+    let root = Cli::command();
+    let is_hidden = |name: &String| root.get_subcommands().any(|command| command.is_hide_set() && command.get_name() == name);
+    if let Some(ContextValue::Strings(mut commands)) = usage.remove(ContextKind::ValidSubcommand) {
+        commands.retain(|name| !is_hidden(name));
+        usage.insert(ContextKind::ValidSubcommand, ContextValue::Strings(commands));
+    }
+    usage
 }
 
 fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

@@ -232,6 +232,7 @@ impl Connector {
                     "this OneDesk has no Microsoft credentials yet",
                     "an administrator of this host puts AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
                 )
+                .naming(self.settings.borrow().credentials_path())
             }))
         })
     }

@@ -101,7 +101,7 @@ pub fn without_credentials(why: Option<Problem>, now: Timestamp) -> Aftermath {
         Problem::new(
             "credentials_missing",
             "there are no credentials to ask Microsoft with",
-            "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
+            "see what is missing, and where it belongs: onedeskctl status",
         )
     });
     waiting(WaitReason::CredentialsRejected, problem, now, LONGEST_WAIT_FOR_CREDENTIALS)

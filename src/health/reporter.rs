@@ -11,6 +11,7 @@ use super::status::{
     Check, CheckOutcome, CredentialsStatus, DirectoryCounts, Group, MailboxCounts, SecretInUse, SsoSwitches, State, Status, Verified,
 };
 use crate::credentials::keeper::{self, Keeper};
+use crate::model::hint::naming;
 use crate::model::person::Kind;
 use crate::model::{GrantState, Hint, Problem};
 use crate::settings::Settings;
@@ -88,7 +89,9 @@ impl Reporter {
         let keeper = self.parts.keeper.status();
         // Signing in needs no credentials of the host: its client records have their own.
         if keeper.in_force.is_none() && !self.parts.sso.connections().is_any_enabled() {
-            reasons.push(keeper.problem.clone().unwrap_or_else(credentials_missing));
+            reasons.push(
+                keeper.problem.clone().unwrap_or_else(|| credentials_missing().naming(self.parts.settings.borrow().credentials_path())),
+            );
         }
         reasons.extend(self.parts.key_problem.clone());
         reasons.extend(self.store_problem().await);
@@ -103,9 +106,6 @@ impl Reporter {
         let lead = match (status.state, &status.problem) {
             (keeper::State::Unconfigured, Some(problem)) => format!("unconfigured: {}", problem.title),
             (keeper::State::Unconfigured, None) => "unconfigured: no credentials yet".to_owned(),
-            (keeper::State::Stale, Some(problem)) if status.in_force.is_none() => {
-                format!("stale: {}; there are no credentials in force", problem.title)
-            }
             (keeper::State::Stale, Some(problem)) => format!("stale: {}; the last good credentials stay in force", problem.title),
             (keeper::State::Stale, None) => "stale: the last good credentials stay in force".to_owned(),
             (keeper::State::Ready, _) if self.parts.settings.borrow().public_url.is_none() => {
@@ -172,14 +172,16 @@ impl Reporter {
 
     async fn checks(&self, credentials: &CredentialsStatus, mailboxes: MailboxCounts, directory: DirectoryCounts) -> Vec<Check> {
         let public_url = self.parts.settings.borrow().public_url.is_none().then(public_url_missing);
+        let settings = self.parts.settings.borrow().clone();
+        let file = settings.credentials_path();
         let pair = match (&credentials.problem, &credentials.client_id) {
             (Some(problem), _) => Some(problem.clone()),
-            (None, None) => Some(credentials_missing()),
+            (None, None) => Some(credentials_missing().naming(file)),
             (None, Some(_)) => None,
         };
         vec![
             check((Group::Network, Who::Root), "public_url", "the public URL is set", public_url),
-            check((Group::Microsoft, Who::Owner), "credentials", "the credentials in /root/.OneDesk are in force", pair),
+            check((Group::Microsoft, Who::Owner), "credentials", &naming("the credentials in /root/.OneDesk are in force", file), pair),
             check((Group::Store, Who::Root), "master_key", "the master key opens what is stored", self.parts.key_problem.clone()),
             check((Group::Store, Who::Root), "store", "the database answers", self.store_problem().await),
             check(

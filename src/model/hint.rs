@@ -1,6 +1,18 @@
 //! What went wrong, in words that name the next step: the same in the journal, in `onedeskctl` and on a page.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
+
+/// Where the credentials file is unless the settings say otherwise. Texts that are constants name it; whoever has the settings puts
+/// the file in force in its place with [`naming`].
+pub const CREDENTIALS_FILE: &str = "/root/.OneDesk";
+
+/// `text` with the credentials file in force, `file`, where it names the usual one.
+pub fn naming(text: &str, file: &Path) -> String {
+    let file = file.display().to_string();
+    if file == CREDENTIALS_FILE || text.contains(&file) { text.to_owned() } else { text.replace(CREDENTIALS_FILE, &file) }
+}
 
 /// An error that knows what its reader should do next.
 pub trait Hint {
@@ -28,10 +40,30 @@ impl Problem {
         Self { code: code.into(), title: title.into(), hint: hint.into(), line: None }
     }
 
+    /// The same, with the credentials file in force in the place of the usual one.
+    #[must_use]
+    pub fn naming(self, file: &Path) -> Self {
+        Self { title: naming(&self.title, file), hint: naming(&self.hint, file), ..self }
+    }
+
     /// The same, about that line.
     #[must_use]
     pub fn at_line(mut self, line: u32) -> Self {
         self.line = Some(line);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_names_the_file_in_force_once() {
+        let text = "put it into /root/.OneDesk; see /root/.OneDesk";
+        assert_eq!(naming(text, Path::new("/root/.OneDesk")), text);
+        let named = naming(text, Path::new("/root/.OneDesk.test"));
+        assert_eq!(named, "put it into /root/.OneDesk.test; see /root/.OneDesk.test");
+        assert_eq!(naming(&named, Path::new("/root/.OneDesk.test")), named, "also where it was named already");
     }
 }

@@ -65,7 +65,9 @@ impl Microsoft {
     pub async fn redeem(&self, segment: &str, client: &ClientAuth, grant: GrantRequest<'_>, scope: &str) -> Result<Tokens, TokenError> {
         let endpoints = self.endpoints(segment).map_err(|error| TokenError::misconfigured(&error))?;
         let http = self.http.borrow().clone();
-        TokenEndpoint { http: &http, url: endpoints.token.as_str() }.request(client, grant, scope).await
+        let answer = TokenEndpoint { http: &http, url: endpoints.token.as_str() }.request(client, grant, scope).await;
+        // It is our own registration that is asked for: what is to be mended stands in our own file.
+        answer.map_err(|error| TokenError { problem: error.problem.naming(self.settings.borrow().credentials_path()), ..error })
     }
 
     /// Asks whether the platform accepts a client, by client credentials at `tenant`.

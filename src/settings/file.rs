@@ -187,7 +187,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> Slip {
 fn suggestion(section: &str, name: &str) -> String {
     let name = clipped(name);
     if name.to_ascii_uppercase().starts_with("AZUREAD_") {
-        return "move it to /root/.OneDesk, and make a new secret if others could read it here".to_owned();
+        return "move it to the credentials file, and make a new secret if others could read it here".to_owned();
     }
     let nearest = keys::names_in(section)
         .into_iter()

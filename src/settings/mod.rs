@@ -13,13 +13,14 @@ mod values;
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use url::Url;
 
+use crate::model::hint::CREDENTIALS_FILE;
 use crate::model::{Problem, Secret};
 
 pub use error::Error;
@@ -57,6 +58,13 @@ pub struct Settings {
     pub local_api: LocalApi,
     /// `[log] level`.
     pub log_level: log::LevelFilter,
+}
+
+impl Settings {
+    /// The credentials file that counts: the one named in `[credentials]`, else the one that the root helper reads.
+    pub fn credentials_path(&self) -> &Path {
+        self.credentials_file.as_deref().unwrap_or(Path::new(CREDENTIALS_FILE))
+    }
 }
 
 /// An origin: scheme, host and port, nothing else. Redirect URIs and links derive from it alone.

@@ -56,7 +56,9 @@ pub fn problem_answer(door: &Door, visitor: &Visitor, status: StatusCode, proble
         return (status, [(CONTENT_TYPE, ProblemDocument::MEDIA_TYPE)], document.to_json()).into_response();
     }
     let waiting = visitor.waiting.as_ref().filter(|_| Waiting::helps(status));
-    let page = ErrorPage::new(status, problem, provider, waiting, visitor.request_id, door.services.clock.now())
+    let settings = door.services.settings.borrow().clone();
+    let now = door.services.clock.now();
+    let page = ErrorPage::new(status, problem, provider, waiting, visitor.request_id, now, settings.credentials_path())
         .with_home(visitor.is_signing_on && waiting.is_none());
     let mut response = (status, door.pages.render(&Page::Error(page))).into_response();
     if let Some(refresh) = waiting.and_then(Waiting::refresh) {
@@ -101,9 +103,12 @@ pub async fn wrong_method(State(door): State<Door>, Extension(visitor): Extensio
 const fn title(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "the request cannot be used",
+        StatusCode::UNAUTHORIZED => "nobody is signed in",
         StatusCode::FORBIDDEN => "not allowed",
         StatusCode::NOT_FOUND => "not found",
         StatusCode::METHOD_NOT_ALLOWED => "wrong method",
+        StatusCode::CONFLICT => "something else has to be decided first",
+        StatusCode::PRECONDITION_FAILED => "it was changed meanwhile",
         StatusCode::NOT_IMPLEMENTED => "not in this version",
         StatusCode::BAD_GATEWAY => "the provider is at fault or out of reach",
         _ => "this OneDesk cannot do that now",

@@ -1,5 +1,7 @@
 //! [`ErrorPage`]: what happened, what to do, whom to ask, and a reference; what an administrator wants to know is folded away.
 
+use std::path::Path;
+
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -42,8 +44,10 @@ impl ErrorPage {
         waiting: Option<&Waiting>,
         request_id: RequestId,
         now: Timestamp,
+        credentials_file: &Path,
     ) -> Self {
         let explanation = provider.filter(|provider| !provider.codes.is_empty()).map(aadsts::explain_error);
+        let explanation = explanation.map(|explanation| explanation.naming(credentials_file));
         let wait = waiting.and_then(Waiting::seconds).map(|seconds| Wait {
             sentence: filled("error.waiting", &[("seconds", &seconds.to_string())]),
             stop: waiting.map(Waiting::stop).unwrap_or_default(),
@@ -80,7 +84,15 @@ impl ErrorPage {
     /// One for each of its shapes, for whoever tries the template.
     #[cfg(test)]
     pub fn sample(problem: &Problem, provider: Option<&ProviderError>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, problem, provider, None, RequestId::new(), Timestamp::UNIX_EPOCH)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            problem,
+            provider,
+            None,
+            RequestId::new(),
+            Timestamp::UNIX_EPOCH,
+            Path::new(crate::model::hint::CREDENTIALS_FILE),
+        )
     }
 }
 

@@ -240,3 +240,45 @@ fn a_reader_that_stops_reading_causes_no_panic() {
     let output = command.args(["completions", "bash"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
+
+/// Exit status, the problem document on standard output, and what people are told.
+fn document(arguments: &str) -> (Option<i32>, serde_json::Value, String) {
+    let (code, out, err) = texts(&onedeskctl(Path::new("/nonexistent/api.sock"), arguments, ""));
+    (code, serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments}: {error}: {out}{err}")), err)
+}
+
+#[test]
+fn what_fails_here_is_told_to_scripts_in_the_form_that_the_daemon_has() {
+    for (arguments, exit, status, code) in [
+        ("mailbox list --json", 69, 503, "daemon_unreachable"),
+        ("--json status", 69, 503, "daemon_unreachable"),
+        ("directory sync --json", 1, 501, "not_in_this_version"),
+        ("mailbox app-password list a@b.test --json", 1, 501, "not_in_this_version"),
+        ("mailbox test a@b.test --json", 1, 501, "not_in_this_version"),
+        ("setup --json --config /nonexistent/onedeskd.toml --non-interactive", 1, 500, "failed"),
+        (
+            "sso add --json --name n --audience users --authorization-uri https://a.test --token-url https://a.test --client-id x --client-secret-file /nonexistent",
+            1,
+            500,
+            "failed",
+        ),
+        ("support-bundle --json --output /proc/version", 1, 500, "failed"),
+    ] {
+        let (got, document, err) = document(arguments);
+        assert_eq!(got, Some(exit), "{arguments}: {document}");
+        assert_eq!((&document["status"], &document["code"]), (&status.into(), &code.into()), "{arguments}: {document}");
+        assert_eq!(document["type"], format!("urn:onedesk:problem:{code}"));
+        assert!(document["title"].is_string(), "{document}");
+        let detail = document["detail"].as_str().unwrap();
+        assert!(err.contains(detail.lines().next().unwrap()), "people hear the same: {detail}: {err}");
+    }
+    let (code, out, _) = texts(&onedeskctl(Path::new("/nonexistent/api.sock"), "mailbox list", ""));
+    assert_eq!((code, out.as_str()), (Some(69), ""), "without --json standard output stays empty");
+}
+
+#[test]
+fn a_missing_command_is_told_with_those_for_people_alone() {
+    let (code, _, err) = texts(&onedeskctl(Path::new("/nonexistent/api.sock"), "", ""));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("setup") && err.contains("mailbox") && !err.contains("gate") && !err.contains("completions"), "{err}");
+}

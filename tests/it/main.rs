@@ -21,6 +21,7 @@ mod installer;
 mod mailbox;
 mod master_key;
 mod monitoring;
+mod named_file;
 mod process;
 mod proxy;
 mod refusals;

@@ -7,7 +7,7 @@
 #   NEW_SECRET=yes     make a further client secret although one for this host is valid
 #
 # Needs the Azure CLI, signed in as somebody who may register apps: az login --allow-no-subscriptions
-# Standard output gets the lines for /root/.OneDesk, standard error what happens meanwhile.
+# Standard output gets the lines for @@CREDENTIALS_FILE@@, standard error what happens meanwhile.
 set -eu
 
 APP_ID=${APP_ID:-}
@@ -102,7 +102,7 @@ else
     SECRET=$(az ad app credential reset --id "$APP_ID" --append --display-name "$SECRET_NAME" --years 1 --query password -o tsv)
     [ -n "$SECRET" ] || stop 'No client secret was made.'
     printf 'AZUREAD_CIS=%s\n' "$SECRET"
-    say 'Give both values to "onedeskctl setup" on the host, or put the two lines into its /root/.OneDesk (mode 0600).'
+    say 'Give both values to "onedeskctl setup" on the host, or put the two lines into @@CREDENTIALS_FILE@@ there (mode 0600).'
     say 'A new secret may take a minute or two before it works.'
 fi
 say "An administrator consents once for the organization: az ad app permission admin-consent --id $APP_ID"

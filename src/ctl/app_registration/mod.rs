@@ -59,6 +59,8 @@ struct App {
     is_placeholder: bool,
     cloud: Cloud,
     graph: String,
+    /// Where this host keeps its credentials.
+    credentials_file: String,
 }
 
 impl App {
@@ -74,6 +76,7 @@ impl App {
             origin: origin.unwrap_or_else(|| PLACEHOLDER.to_owned()),
             cloud: settings.microsoft.cloud,
             graph: settings.microsoft.graph.clone(),
+            credentials_file: in_text(settings.credentials_path()),
         })
     }
 
@@ -141,6 +144,12 @@ impl App {
             "text": text,
         })
     }
+}
+
+/// For comments and quoted texts of scripts: a path that could end them is not named.
+fn in_text(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.chars().all(|c| c.is_alphanumeric() || "/._-+:@% ".contains(c)) { text } else { "its credentials file".to_owned() }
 }
 
 fn claim(name: &str) -> Value {

@@ -4,7 +4,7 @@
 Registers OneDesk for @@ORIGIN@@ in Microsoft Entra, or completes a registration that exists.
 .DESCRIPTION
 Made by "onedeskctl app-registration --format powershell". Safe to run again: it adds what is missing and removes nothing.
-The output is the lines for /root/.OneDesk.
+The output is the lines for @@CREDENTIALS_FILE@@.
 .PARAMETER AppId
 Complete the registration with this Application (client) ID instead of looking for one by name.
 .PARAMETER Name

@@ -21,6 +21,7 @@ impl App {
             include_str!("azcli.sh"),
             &[
                 ("ORIGIN", &self.origin),
+                ("CREDENTIALS_FILE", &self.credentials_file),
                 ("CLOUD", cloud),
                 ("GRAPH", &for_shell(&self.graph)),
                 ("SECRET_NAME", &for_shell(&self.secret_name())),
@@ -50,6 +51,7 @@ impl App {
             include_str!("powershell.ps1"),
             &[
                 ("ORIGIN", &self.origin),
+                ("CREDENTIALS_FILE", &self.credentials_file),
                 ("ENVIRONMENT", environment),
                 ("SECRET_NAME", &for_powershell(&self.secret_name())),
                 ("AUDIENCE", AUDIENCE),

@@ -88,7 +88,7 @@ impl Paths {
         }
         let loaded = Settings::load(&settings_file)
             .map_err(|error| Failure::found(format!("the settings must be mended first\n{error}")).hint("nothing was changed"))?;
-        let credentials_file = loaded.settings.credentials_file.clone().unwrap_or_else(|| PathBuf::from(credentials::FILE));
+        let credentials_file = loaded.settings.credentials_path().to_owned();
         Ok(Self { settings_file, credentials_file, settings: loaded.settings, is_installed })
     }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Uid, User};
 
 use super::commands::Said;
+use super::shell;
 use super::verdict::{Trouble, Verdict, Who};
-use super::{credentials_file, shell};
 use crate::credentials::file;
 use crate::credentials::{Observation, Outcome};
 use crate::health::status::{Check, Group};
@@ -73,13 +73,13 @@ impl Access {
 
 /// The credentials file: owner, mode and grammar, as the daemon or its helper judges them.
 pub fn credentials(settings: &Settings) -> Vec<Check> {
-    let path = credentials_file(settings);
+    let path = settings.credentials_path();
     let me = Uid::effective();
     // Its own user reads it in one-process mode, root's helper otherwise.
     let verdicts = if settings.credentials_file.is_none() && !me.is_root() {
         vec![Verdict::Skip(format!("only root can look at {}", path.display()))]
     } else {
-        observed(&path, &file::read(&path, me))
+        observed(path, &file::read(path, me))
     };
     verdicts.into_iter().map(|verdict| verdict.on(Group::Files, "credentials_file")).collect()
 }
@@ -107,7 +107,7 @@ fn located(problem: &Problem) -> Trouble {
 pub fn labelled(settings: Option<&Settings>, config: &Path) -> Vec<PathBuf> {
     let mut paths = vec![config.to_owned()];
     if let Some(settings) = settings {
-        paths.extend([credentials_file(settings), settings.local_api.socket.clone(), settings.database.url.path().into()]);
+        paths.extend([settings.credentials_path().to_owned(), settings.local_api.socket.clone(), settings.database.url.path().into()]);
     }
     paths.retain(|path| path.exists());
     paths

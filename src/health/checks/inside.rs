@@ -11,6 +11,7 @@ use super::verdict::{Trouble, Verdict, Who};
 use crate::audit::Actor;
 use crate::credentials::keeper::{Slot, Verdict as Word};
 use crate::health::status::{Check, Group};
+use crate::model::hint::naming;
 use crate::model::{GrantState, Problem, Purpose};
 use crate::oauth::{scopes, xoauth2};
 use crate::system::dial::Way;
@@ -86,6 +87,7 @@ pub fn expiry(parts: &Parts) -> Vec<Check> {
 
 /// The app registration as Graph shows it: whether it has our secret and our redirect URIs.
 pub async fn registration(parts: &Parts) -> Vec<Check> {
+    let renewed = naming(RENEWED, parts.settings.borrow().credentials_path());
     let Some(pair) = parts.keeper.in_force() else { return Vec::new() };
     let registration = match parts.expiry.learn(&pair).await {
         Ok(registration) => registration,
@@ -101,7 +103,7 @@ pub async fn registration(parts: &Parts) -> Vec<Check> {
         Verdict::Warn(Trouble::new(
             "no secret of the app registration begins like the one in force: it was deleted, or belongs to another registration",
             Who::Owner,
-            RENEWED,
+            renewed,
         ))
     } else if missing.is_empty() {
         Verdict::Fine("the app registration has this secret and the redirect URIs".to_owned())

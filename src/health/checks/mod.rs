@@ -23,7 +23,6 @@ mod space;
 mod verdict;
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
@@ -115,11 +114,6 @@ fn shell(path: &std::path::Path) -> String {
         return text;
     }
     format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// The credentials file that `settings` mean.
-fn credentials_file(settings: &crate::settings::Settings) -> PathBuf {
-    settings.credentials_file.clone().unwrap_or_else(|| crate::credentials::FILE.into())
 }
 
 #[cfg(test)]

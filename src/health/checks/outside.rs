@@ -5,9 +5,9 @@ use std::sync::Arc;
 use nix::unistd::Uid;
 use tokio::sync::watch;
 
+use super::Network;
 use super::inside::accepted;
 use super::verdict::{Trouble, Verdict, Who};
-use super::{Network, credentials_file};
 use crate::credentials::keeper::{Slot, Verdict as Word};
 use crate::credentials::{Outcome, file};
 use crate::health::probe;
@@ -18,11 +18,11 @@ impl Network {
     /// Tries the secrets of the credentials file. Nothing else of the registration can be seen from here: grants are the daemon's.
     pub async fn secret(&self) -> Vec<Check> {
         let skipped = |why: String| vec![Verdict::Skip(why).on(Group::Microsoft, "secret")];
-        let (settings, me, path) = (&self.settings, Uid::effective(), credentials_file(&self.settings));
+        let (settings, me, path) = (&self.settings, Uid::effective(), self.settings.credentials_path());
         if settings.credentials_file.is_none() && !me.is_root() {
             return skipped(format!("the secret is not tried: the daemon does not run, and only root can read {}", path.display()));
         }
-        let Outcome::Pair(pair) = file::read(&path, me).outcome else {
+        let Outcome::Pair(pair) = file::read(path, me).outcome else {
             return skipped(format!("there is no secret to try: {} gives none", path.display()));
         };
         if !settings.microsoft.has_concrete_tenant() {

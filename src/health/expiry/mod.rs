@@ -14,6 +14,7 @@ use super::status::{CredentialsStatus, ExpirySource};
 use crate::credentials::keeper::{InForce, Keeper, Slot};
 use crate::crypto::Keyring;
 use crate::graph::{self, Registration};
+use crate::model::hint::naming;
 use crate::model::{Clock, Problem, Secret};
 use crate::settings::Settings;
 use crate::system::http::Http;
@@ -194,10 +195,11 @@ impl Expiry {
         // An old secret that waits to be deleted may end: the one that takes its place is what counts.
         let waiting = self.waiting(&pair).filter(|_| pair.slot == Slot::Current);
         let waiting = waiting.map(|known| ("AZUREAD_CIS_NEXT", RENEW_WAITING, known.ends));
+        let settings = self.parts.settings.borrow().clone();
         let end = |(what, renew, at): (&str, &str, _)| End {
             what: what.to_owned(),
             codes: ["secret_expires", "secret_expired"],
-            renew: renew.to_owned(),
+            renew: naming(renew, settings.credentials_path()),
             at,
         };
         in_force.into_iter().chain(waiting).map(end).collect()

@@ -11,6 +11,7 @@ use crate::local_api::Shared;
 use crate::local_api::answers::SecretExpiry;
 use crate::local_api::read::JsonBody;
 use crate::local_api::refusal::Refusal;
+use crate::model::hint::naming;
 use crate::system::peer::Account;
 
 /// Notes when the client secret in force ends. The note is tied to that very secret: another one does not inherit it. What
@@ -24,7 +25,7 @@ pub async fn expiry(
 ) -> Result<Json<SecretExpiry>, Refusal> {
     let noted = services.expiry.type_in(expires_at).ok_or_else(|| {
         Refusal::new(StatusCode::CONFLICT, "unconfigured", "there is no client secret in force that could end")
-            .hint("put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk first")
+            .hint(naming("put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk first", services.settings.borrow().credentials_path()))
     })?;
     let mut entry = actor(&caller).entry(services.clock.now(), "credentials.expiry", "");
     entry.detail = noted.ends.to_string();

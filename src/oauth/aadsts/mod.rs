@@ -15,9 +15,12 @@ mod service;
 pub use extract::codes_in;
 pub(super) use extract::{CORRELATION_ID, TIMESTAMP, TRACE_ID, labelled};
 
+use std::path::Path;
+
 use super::text::clean;
 use super::token::ProviderError;
 use crate::model::Problem;
+use crate::model::hint::naming;
 
 /// Who can do something about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -82,6 +85,14 @@ pub struct Explanation {
     pub retry: Retry,
     /// Whether the code itself is known here, not only its kind.
     pub known: bool,
+}
+
+impl Explanation {
+    /// The same, with the credentials file in force in the place of the usual one.
+    #[must_use]
+    pub fn naming(self, credentials_file: &Path) -> Self {
+        Self { steps: self.steps.iter().map(|step| naming(step, credentials_file)).collect(), ..self }
+    }
 }
 
 /// What is known about codes that mean the same.

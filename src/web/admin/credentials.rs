@@ -1,4 +1,4 @@
-//! The credentials of `/root/.OneDesk`: what is in force, when it ends, and how to rotate it. Never the secret.
+//! The credentials of the app registration: what is in force, when it ends, and how to rotate it. Never the secret.
 
 use axum::Router;
 use axum::response::Response;
@@ -33,7 +33,7 @@ async fn credentials(visit: Visit) -> Response {
     if pair.client_id.is_some() {
         dates.extend(pair.secret_expires_at);
         let when = pair.secret_expires_at.map(|at| When::new(at, now));
-        endings.push(Ending { what: "Secret of /root/.OneDesk".to_owned(), when, href: None });
+        endings.push(Ending { what: "Secret of this OneDesk".to_owned(), when, href: None });
     }
     for record in services.sso.connections().list() {
         dates.extend(record.details.secret_expires_at);

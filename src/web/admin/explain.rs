@@ -22,7 +22,7 @@ async fn ask(visit: Visit) -> Response {
 /// Asked by a form, since what is pasted may hold what no address should; nothing is changed by it.
 async fn explain(visit: Visit, Extension(sent): Extension<Form>) -> Response {
     let text = sent.get("text");
-    let explanation = (!text.is_empty()).then(|| aadsts::explain(text));
+    let explanation = (!text.is_empty()).then(|| aadsts::explain(text).naming(visit.door.services.settings.borrow().credentials_path()));
     show(&visit, text, explanation.as_ref(), text.is_empty())
 }
 

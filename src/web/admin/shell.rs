@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::guard::Admin;
 use crate::model::Problem;
 use crate::web::Door;
-use crate::web::answer::{see_other, show};
+use crate::web::answer::{problem_answer, see_other, show};
 use crate::web::front::Visitor;
 
 /// A request to a page, with all that its handler works with.
@@ -64,6 +64,7 @@ impl Visit {
             who => self.admin.session.who,
             token => self.admin.session.form_token,
             version => env!("CARGO_PKG_VERSION"),
+            credentials_file => self.door.services.settings.borrow().credentials_path().display().to_string(),
         };
         show(&self.door, &self.visitor, template, &context! { shell, page })
     }
@@ -77,8 +78,11 @@ impl Visit {
         response
     }
 
-    /// What went wrong, as a page of the administration.
+    /// What went wrong, as a page of the administration, or as a document for programs.
     pub fn problem(&self, status: StatusCode, problem: &Problem) -> Response {
+        if self.visitor.wants_json {
+            return problem_answer(&self.door, &self.visitor, status, problem, None);
+        }
         self.page_with(status, "admin/problem.html", "", context! { problem })
     }
 

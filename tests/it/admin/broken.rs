@@ -32,9 +32,10 @@ fn all_open(desk: &mut Desk, what: &str) {
 fn without_credentials_the_pages_say_what_to_write_and_where() {
     let world = World::start_with(|_| {});
     let mut desk = Desk::enter(&world.daemon);
+    let file = world.daemon.site.credentials().display().to_string();
     all_open(&mut desk, "without credentials");
-    desk.get("/admin").says(&["OneDesk is not set up yet", "/root/.OneDesk", "AZUREAD_CID"]);
-    desk.get("/admin/credentials").says(&["AZUREAD_CIS=the secret's Value"]);
+    desk.get("/admin").says(&["OneDesk is not set up yet", &file, "AZUREAD_CID"]);
+    desk.get("/admin/credentials").says(&["AZUREAD_CIS=the secret's Value", &file]);
     desk.post("/admin/explain", &[("text", "AADSTS50173")]).expect(200);
     world.daemon.site.write_pair(CLIENT_ID, SECRET);
     world.daemon.wait_for_status("taken", |status| status["credentials"]["verified"] == "yes");

@@ -159,6 +159,20 @@ fn what_strangers_write_is_text_on_every_page() {
 }
 
 #[test]
+fn a_program_with_a_session_gets_problem_documents() {
+    let world = World::start();
+    let mut desk = Desk::enter(&world.daemon);
+    desk.browser.accept = Some("application/json".into());
+    for path in ["/admin/nothing", "/admin/mailboxes/nobody@example.test", "/admin/sso/nothing", "/admin/people/nothing/x"] {
+        let answer = desk.get(path).expect(404);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
+        let document = answer.json();
+        assert_eq!((&document["status"], &document["title"]), (&404.into(), &"not found".into()), "{path}: {document}");
+        assert!(document["hint"].is_string() && document["request_id"].is_string(), "{path}: {document}");
+    }
+}
+
+#[test]
 fn the_first_page_is_small_with_its_style_and_loads_nothing_from_elsewhere() {
     let world = World::start();
     let mut desk = Desk::enter(&world.daemon);
