@@ -21,10 +21,11 @@
 //!            store               what survives a restart: traits, SQLite, one conformance list
 //! ground     credentials         /root/.OneDesk: grammar, checks, hand-over, what is in force
 //!            crypto              sealing and the keyring
-//!            pages               templates, static files, branding, texts
+//!            pages               templates, static files, branding
 //!            system              the machine: files, listeners, peers, tasks, the outgoing client
 //!            settings            onedeskd.toml
-//! values     model               what the product talks about, valid ever after; the clock
+//! values     texts               what people read, in one catalogue
+//!            model               what the product talks about, valid ever after; the clock
 //! ```
 
 mod audit;
@@ -51,6 +52,7 @@ mod sso;
 mod store;
 mod support;
 mod system;
+mod texts;
 mod web;
 
 pub use credentials_helper::main as onedesk_credentials;

@@ -11,15 +11,16 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     // values
     ("model", &[]),
+    ("texts", &[]),
     // ground
     ("settings", &["model"]),
     ("system", &["model", "settings"]),
     ("crypto", &["model", "system"]),
     ("credentials", &["model", "system"]),
-    ("pages", &["model", "settings", "system", "crypto"]),
+    ("pages", &["model", "texts", "settings", "system", "crypto"]),
     // adapters
     ("store", &["model", "settings", "crypto"]),
-    ("oauth", &["model", "settings", "system"]),
+    ("oauth", &["model", "texts", "settings", "system"]),
     ("graph", &["model", "system"]),
     // services
     ("audit", &["model", "store"]),
@@ -38,6 +39,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "web",
         &[
             "model",
+            "texts",
             "settings",
             "system",
             "crypto",

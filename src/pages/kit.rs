@@ -10,8 +10,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 use super::assets::Assets;
 use super::brand::{self, Brand};
 use super::folder::Folder;
-use super::{Absent, Sample, logo, texts};
+use super::{Absent, Sample, logo};
 use crate::model::Problem;
+use crate::texts;
 
 /// The pages that need no package.
 const COMPILED: [(&str, &str); 6] = [

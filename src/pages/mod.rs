@@ -1,4 +1,4 @@
-//! What people see: templates, static files, the customer's branding, and the texts.
+//! What people see: templates, static files, and the customer's branding.
 //!
 //! Three sources, one namespace. *Compiled in* are the layout, the pages of callbacks and errors, and the style sheet: they work
 //! without any package. *Packaged* are the pages of the apps and of the administration, read once at the start. *Overrides* are
@@ -6,7 +6,7 @@
 //! change. An override that cannot be used leaves what was below it in force and is told in the status.
 //!
 //! A template extends `layout.html` and has at hand: `asset("FILE")`, the address of a static file; `t("KEY", name=value)`, a text of
-//! the catalogue in `texts/`; and `brand` (`name`, `logo`, `style`, `contact`, `contact_url`). Everything is escaped, an unknown variable
+//! the catalogue in `texts`; and `brand` (`name`, `logo`, `style`, `contact`, `contact_url`). Everything is escaped, an unknown variable
 //! is an error, and so is work without end.
 
 mod assets;
@@ -14,7 +14,6 @@ mod brand;
 mod folder;
 mod kit;
 mod logo;
-mod texts;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -27,7 +26,6 @@ use crate::settings;
 use crate::system::watch as files;
 
 pub use assets::{Found, PREFIX as ASSETS};
-pub use texts::{filled, find, text};
 
 use folder::Folder;
 use kit::Kit;

@@ -10,7 +10,7 @@ use super::waiting::Waiting;
 use crate::model::{Problem, RequestId};
 use crate::oauth::aadsts;
 use crate::oauth::token::ProviderError;
-use crate::pages::{filled, find, text};
+use crate::texts::{filled, find, text};
 
 /// The page about a problem.
 #[derive(Debug, Serialize)]

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::error_page::ErrorPage;
 use super::sso::NoticePage;
 use crate::model::Problem;
-use crate::pages::{Absent, Found, Pages as Store, filled, text};
+use crate::pages::{Absent, Found, Pages as Store};
+use crate::texts::{filled, text};
 use crate::{directory, mailboxes};
 
 /// Where not even a compiled-in page can be shown.

@@ -1,26 +1,24 @@
 //! What Microsoft's error codes and mail servers' refusals mean, who can do something about them, and what.
 //!
-//! Knowledge only: nothing is decided by it (see `verdict`). The rows are in the files beside this one, by who must act.
+//! Knowledge only: nothing is decided by it (see `verdict`). Codes and replies are in the files beside this one, the words in the
+//! catalogue: `texts/en/microsoft.toml`.
 
-mod client;
-mod consent;
+mod codes;
 mod extract;
 mod mail;
-mod people;
-mod policy;
-mod registration;
-mod requests;
-mod service;
 
 pub use extract::codes_in;
 pub(super) use extract::{CORRELATION_ID, TIMESTAMP, TRACE_ID, labelled};
 
 use std::path::Path;
 
+use codes::{ROWS, Row};
+
 use super::text::clean;
 use super::token::ProviderError;
 use crate::model::Problem;
 use crate::model::hint::naming;
+use crate::texts::{filled, find, text};
 
 /// Who can do something about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -42,14 +40,14 @@ pub enum Who {
 
 impl Who {
     /// For a page: who it is, in a sentence.
-    pub const fn sentence(self) -> &'static str {
+    pub fn sentence(self) -> &'static str {
         match self {
-            Self::User => "The person who signs in.",
-            Self::Admin => "An administrator of your organization's Microsoft 365 tenant.",
-            Self::Owner => "Whoever administers this OneDesk and its app registration at Microsoft.",
-            Self::Developer => "The makers of OneDesk: send them what stands below.",
-            Self::Microsoft => "Microsoft. It usually passes by itself.",
-            Self::Nobody => "Nobody need do anything.",
+            Self::User => text("explain.who.user"),
+            Self::Admin => text("explain.who.admin"),
+            Self::Owner => text("explain.who.owner"),
+            Self::Developer => text("explain.who.developer"),
+            Self::Microsoft => text("explain.who.microsoft"),
+            Self::Nobody => text("explain.who.nobody"),
         }
     }
 }
@@ -93,30 +91,22 @@ impl Explanation {
     pub fn naming(self, credentials_file: &Path) -> Self {
         Self { steps: self.steps.iter().map(|step| naming(step, credentials_file)).collect(), ..self }
     }
-}
 
-/// What is known about codes that mean the same.
-struct Row {
-    codes: &'static [u32],
-    who: Who,
-    retry: Retry,
-    title: &'static str,
-    meaning: &'static str,
-    steps: &'static [&'static str],
+    /// What the catalogue says below `key`.
+    fn told(key: &str, code: &str, who: Who, retry: Retry) -> Self {
+        let part = |name: &str| find(&format!("{key}.{name}"));
+        let steps = (1..).map_while(|number| part(&format!("step_{number}")));
+        Self {
+            code: code.to_owned(),
+            title: part("title").unwrap_or(key).to_owned(),
+            meaning: part("meaning").unwrap_or_default().to_owned(),
+            who,
+            steps: steps.map(str::to_owned).collect(),
+            retry,
+            known: true,
+        }
+    }
 }
-
-const fn row(
-    codes: &'static [u32],
-    who: Who,
-    retry: Retry,
-    title: &'static str,
-    meaning: &'static str,
-    steps: &'static [&'static str],
-) -> Row {
-    Row { codes, who, retry, title, meaning, steps }
-}
-
-const TABLES: [&[Row]; 7] = [client::ROWS, consent::ROWS, people::ROWS, policy::ROWS, registration::ROWS, requests::ROWS, service::ROWS];
 
 /// Codes that come around another one and say less than it.
 const WRAPPERS: [u32; 4] = [70_002, 70_000, 50_000, 90_004];
@@ -161,74 +151,33 @@ pub fn by_telling(mut codes: Vec<u32>) -> Vec<u32> {
 }
 
 fn lookup(code: u32) -> Option<&'static Row> {
-    TABLES.iter().copied().flatten().find(|row| row.codes.contains(&code))
+    ROWS.iter().find(|row| row.codes.contains(&code))
 }
 
 fn of_code(code: u32, error: Option<&str>) -> Explanation {
     let name = format!("AADSTS{code}");
     let Some(row) = lookup(code) else { return of_error(error.unwrap_or_default(), Some(name)) };
-    Explanation {
-        code: name,
-        title: row.title.into(),
-        meaning: row.meaning.into(),
-        who: row.who,
-        steps: row.steps.iter().map(|step| (*step).to_owned()).collect(),
-        retry: row.retry,
-        known: true,
-    }
+    Explanation::told(&key_of(row), &name, row.who, row.retry)
+}
+
+/// Where the texts of a row are.
+fn key_of(row: &Row) -> String {
+    format!("aadsts.{}", row.codes.first().copied().unwrap_or_default())
 }
 
 /// What the `error` of OAuth alone tells.
 fn of_error(error: &str, code: Option<String>) -> Explanation {
-    let (who, retry, what, step) = match error {
-        "invalid_client" => (
-            Who::Owner,
-            Retry::AfterFix,
-            "The provider refuses our client id or secret.",
-            "Check AZUREAD_CID and AZUREAD_CIS against the app registration.",
-        ),
-        "invalid_grant" => {
-            (Who::User, Retry::AfterSignIn, "The provider no longer accepts this authorization.", "Sign in again with the connect link.")
-        }
-        "interaction_required" | "login_required" | "account_selection_required" => {
-            (Who::User, Retry::AfterSignIn, "The provider wants the person to do something.", "Sign in again with the connect link.")
-        }
-        "consent_required" => {
-            (Who::Admin, Retry::AfterSignIn, "The permissions were not consented to.", "Let an administrator consent for the organization.")
-        }
-        "access_denied" => (
-            Who::User,
-            Retry::AfterSignIn,
-            "The sign-in was cancelled or consent was declined.",
-            "Try again and accept; where \"Need admin approval\" is shown, let an administrator consent for the organization.",
-        ),
-        "unauthorized_client" => (
-            Who::Owner,
-            Retry::AfterFix,
-            "The app may not do this in that tenant.",
-            "Check the client id and the tenant, and let an administrator consent.",
-        ),
-        "invalid_token" => (
-            Who::Nobody,
-            Retry::BackOff,
-            "The token that came with the request has expired or is for something else.",
-            "Take a fresh token from the local API, for the right purpose: for=imap, smtp, pop or graph.",
-        ),
-        "insufficient_scope" => (
-            Who::Admin,
-            Retry::AfterFix,
-            "The token lacks a permission.",
-            "Compare the app's permissions with onedeskctl app-registration, consent, and connect again.",
-        ),
-        "temporarily_unavailable" | "server_error" | "slow_down" => {
-            (Who::Microsoft, Retry::BackOff, "The provider has a fault that passes.", "Wait; it is tried again by itself.")
-        }
-        "invalid_tenant" => (
-            Who::Owner,
-            Retry::AfterFix,
-            "The provider does not know this tenant.",
-            "Check the tenant in the settings or in the record's URLs.",
-        ),
+    let (who, retry, word) = match error {
+        "invalid_client" => (Who::Owner, Retry::AfterFix, "invalid_client"),
+        "invalid_grant" => (Who::User, Retry::AfterSignIn, "invalid_grant"),
+        "interaction_required" | "login_required" | "account_selection_required" => (Who::User, Retry::AfterSignIn, "interaction_required"),
+        "consent_required" => (Who::Admin, Retry::AfterSignIn, "consent_required"),
+        "access_denied" => (Who::User, Retry::AfterSignIn, "access_denied"),
+        "unauthorized_client" => (Who::Owner, Retry::AfterFix, "unauthorized_client"),
+        "invalid_token" => (Who::Nobody, Retry::BackOff, "invalid_token"),
+        "insufficient_scope" => (Who::Admin, Retry::AfterFix, "insufficient_scope"),
+        "temporarily_unavailable" | "server_error" | "slow_down" => (Who::Microsoft, Retry::BackOff, "server_error"),
+        "invalid_tenant" => (Who::Owner, Retry::AfterFix, "invalid_tenant"),
         "invalid_request"
         | "invalid_scope"
         | "invalid_resource"
@@ -239,28 +188,18 @@ fn of_error(error: &str, code: Option<String>) -> Explanation {
         | "invalid_request_object"
         | "request_not_supported"
         | "request_uri_not_supported"
-        | "registration_not_supported" => (
-            Who::Developer,
-            Retry::No,
-            "The provider does not accept our request as it is.",
-            "Check the app registration with onedeskctl app-registration, then report it with the trace id.",
-        ),
-        _ => (
-            Who::Admin,
-            Retry::No,
-            "This error is not known here.",
-            "Look the code up at https://login.microsoftonline.com/error, or ask Microsoft's support with the trace id.",
-        ),
+        | "registration_not_supported" => (Who::Developer, Retry::No, "invalid_request"),
+        _ => (Who::Admin, Retry::No, "unknown"),
     };
-    let known = code.is_none() && what != "This error is not known here.";
+    let known = code.is_none() && word != "unknown";
     let meaning = match &code {
-        Some(code) if error.is_empty() => format!("{code} is unknown to OneDesk, and no error word came with it."),
-        Some(code) => format!("{code} is unknown to OneDesk; this is what its kind of error, {}, means.", clean(error, 100)),
-        None if known => "No AADSTS code came with it.".to_owned(),
-        None => "No code that is known here was found in the text.".to_owned(),
+        Some(code) if error.is_empty() => filled("oauth.meaning.unknown_code", &[("code", code)]),
+        Some(code) => filled("oauth.meaning.unknown_code_of_a_kind", &[("code", code), ("error", &clean(error, 100))]),
+        None if known => text("oauth.meaning.no_code").to_owned(),
+        None => text("oauth.meaning.nothing").to_owned(),
     };
     let name = code.unwrap_or_else(|| if error.is_empty() { "unknown".to_owned() } else { clean(error, 100) });
-    Explanation { code: name, title: what.into(), meaning, who, steps: vec![step.into()], retry, known }
+    Explanation { meaning, known, ..Explanation::told(&format!("oauth.{word}"), &name, who, retry) }
 }
 
 impl From<Explanation> for Problem {

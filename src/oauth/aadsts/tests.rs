@@ -12,17 +12,26 @@ const BEYOND: &[u32] = &[40_010, 90_009, 900_432, 1_002_016];
 
 #[test]
 fn every_code_is_known_once_and_says_what_to_do() {
-    let all: Vec<u32> = TABLES.iter().copied().flatten().flat_map(|row| row.codes.iter().copied()).collect();
+    let all: Vec<u32> = ROWS.iter().flat_map(|row| row.codes.iter().copied()).collect();
     let distinct: HashSet<u32> = all.iter().copied().collect();
     assert_eq!(distinct.len(), all.len(), "a code stands in two rows");
     let expected = reference::TABLE.iter().flat_map(|(codes, ..)| codes.iter()).chain(BEYOND);
     assert_eq!(distinct, expected.copied().collect());
-    for row in TABLES.iter().copied().flatten() {
-        for text in [row.title, row.meaning].iter().chain(row.steps) {
-            assert!(text.ends_with(['.', '!']) && text.len() < 200, "{text}");
+}
+
+#[test]
+fn the_catalogue_has_the_texts_of_every_code_and_reply_and_no_others() {
+    let keys = ROWS.iter().map(key_of).chain(mail::names().map(|name| format!("mail.{name}"))).collect::<HashSet<_>>();
+    for key in &keys {
+        let told = Explanation::told(key, "", Who::Nobody, Retry::No);
+        assert!(!told.meaning.is_empty() && !told.steps.is_empty(), "{key}");
+        for text in [&told.title, &told.meaning].into_iter().chain(&told.steps) {
+            assert!(text.ends_with(['.', '!']) && text.len() < 200, "{key}: {text}");
         }
-        assert!(!row.steps.is_empty(), "{}", row.title);
     }
+    let listed = crate::texts::keys().filter(|key| key.starts_with("aadsts.") || key.starts_with("mail."));
+    let listed = listed.filter_map(|key| Some(key.rsplit_once('.')?.0.to_owned())).collect::<HashSet<_>>();
+    assert_eq!(listed, keys);
 }
 
 #[test]

@@ -15,9 +15,10 @@ use super::super::answer::show;
 use super::super::front::Visitor;
 use super::{cookies, refuse};
 use crate::model::person::{App, Kind};
-use crate::pages::{Sample, text};
+use crate::pages::Sample;
 use crate::settings::Apps;
 use crate::sso::{Connections, Current};
+use crate::texts::text;
 
 /// Signing out posts to us, and we send the browser on to the provider: browsers count that as part of the form.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'";

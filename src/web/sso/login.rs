@@ -20,8 +20,8 @@ use crate::flows::Browser;
 use crate::model::ConnectionId;
 use crate::model::person::{App, Kind};
 use crate::oauth::callback::{Callback, CallbackError};
-use crate::pages::{filled, text};
 use crate::sso::{Arrival, Beginning, CALLBACK_PATH, Departure, Error, ErrorKind, Purpose, ReturnTo, SignedIn};
+use crate::texts::{filled, text};
 
 /// A form post holds a code, a state and little else; the parser has the same bound.
 const LARGEST_FORM: usize = 16 * 1024;

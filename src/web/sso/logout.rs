@@ -18,8 +18,8 @@ use super::parameters::once;
 use super::{cookies, refuse};
 use crate::audit::Actor;
 use crate::oauth::registration::FRONT_CHANNEL_LOGOUT;
-use crate::pages::text;
 use crate::sso::{Error, ErrorKind, SIGNED_OUT_PATH};
+use crate::texts::text;
 
 /// A logout token with room to spare.
 const LARGEST_FORM: usize = 128 * 1024;

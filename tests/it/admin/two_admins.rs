@@ -62,7 +62,13 @@ fn the_second_of_two_administrators_is_told_and_keeps_what_was_typed() {
 
     let typed = of_ann.with("name", "Ann's name").with("client_secret", "typed~secret.value");
     let page = typed.send(&mut ann).expect(409);
-    page.says(&["Somebody changed this record while you edited it", "Ben's name", "Ann's name", "openid email", "you did not touch this field"]);
+    page.says(&[
+        "Somebody changed this record while you edited it",
+        "Ben's name",
+        "Ann's name",
+        "openid email",
+        "you did not touch this field",
+    ]);
     page.says(&["type yours again", "Save this all the same", "Start from what stands there now"]);
     assert!(!page.body.contains("typed~secret"));
     assert_eq!(stored(&world.daemon, &record)["name"], "Ben's name", "nothing was saved");
