@@ -54,6 +54,11 @@ impl Newcomer {
         Self { kind: record.kind(), identity, is_vouched: is_vouched && email.is_some(), email, name }
     }
 
+    /// What no two people have the same of, if there is an address.
+    pub fn email_key(&self) -> Option<String> {
+        self.email.as_ref().map(EmailAddress::key)
+    }
+
     /// What becomes of them, by what is stored. `is_admin` is what the sign-in says about the role.
     pub fn decide(&self, standing: &Standing, is_admin: Option<bool>, now: jiff::Timestamp) -> Decision {
         if let Some(person) = &standing.linked {

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use super::error::{Error, ErrorKind};
+use jiff::Timestamp;
+
+use super::error::Error;
 use super::newcomer::{Decision, Newcomer};
 use super::record::Record;
 use crate::audit::Actor;
 use crate::model::person::{CreatedBy, Kind, Person, canonical_email};
 use crate::model::{Clock, ConflictId, PersonId};
 use crate::store;
-use crate::store::sso::people::{Admission, ConflictRow, Known, Page, People as Store};
+use crate::store::audit::AuditEntry;
+use crate::store::sso::people::{Admission, ConflictRow, Entrance, Entry, Known, Page, People as Store, Standing};
 use crate::store::sso::sessions::SessionRow;
 
-/// As often as a decision is made anew because what it went by has changed meanwhile.
-const ATTEMPTS: usize = 8;
 /// Sign-ins that may wait for a decision.
 const MOST_CONFLICTS: u32 = 1000;
 
@@ -45,66 +46,52 @@ impl People {
     /// # Errors
     /// The database.
     pub async fn foresee(&self, newcomer: &Newcomer, is_admin: Option<bool>) -> Result<Decision, Error> {
-        let key = newcomer.email.as_ref().map(crate::model::EmailAddress::key);
-        let standing = self.store.standing(&newcomer.identity, key.as_deref()).await?;
+        let asked = self.store.admit(newcomer.identity.clone(), newcomer.email_key(), Box::new(|_| None)).await?;
+        let standing = match asked {
+            Entrance::Shut(standing) => standing,
+            Entrance::Open(_) => Standing::default(),
+        };
         Ok(newcomer.decide(&standing, is_admin, self.clock.now()))
     }
 
-    /// Lets somebody in with a session, or says why not. Whatever happens meanwhile, an address and an account are one person's.
+    /// Lets somebody in with a session, or says why not. Whatever happens at the same time, an address and an account are one
+    /// person's: what it is decided by and what is written are one transaction.
     ///
     /// # Errors
     /// 409 when somebody else is in the way.
     pub async fn admit(
         &self,
-        newcomer: &Newcomer,
-        record: &Record,
+        newcomer: &Arc<Newcomer>,
+        record: &Arc<Record>,
         is_admin: Option<bool>,
-        session: impl Fn(PersonId) -> SessionRow,
+        session: impl FnOnce(PersonId) -> SessionRow + Send + 'static,
         actor: &Actor,
     ) -> Result<Admitted, Error> {
-        for _ in 0..ATTEMPTS {
-            let (admission, person) = match self.foresee(newcomer, is_admin).await? {
-                Decision::Admit(admission, person) => (admission, person),
-                Decision::OtherKind(kind) => return Err(other_kind(newcomer, kind, "this account")),
-                Decision::TwoPeople(one, other) => return Err(two_people(one, other)),
-                Decision::HeldByOtherKind(kind) => return Err(other_kind(newcomer, kind, "the e-mail address of this account")),
-                Decision::Ask(holder, reason) => return Err(self.ask(newcomer, record, holder, reason, actor).await?),
-            };
-            let is_changed = matches!(&admission, Admission::Known { name: Some(_), .. });
-            let lines = self.lines(&admission, person.id, newcomer, record, actor);
-            let session = session(person.id);
-            match self.store.admit(admission, newcomer.identity.clone(), session.clone(), lines).await {
-                Ok(()) => return Ok(Admitted { person, is_changed, session }),
-                // Somebody was faster, or the person was removed this moment: look again.
-                Err(store::Error::Conflict | store::Error::NotFound) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::new(ErrorKind::Unavailable, "busy", "the record of this person changes all the time", "sign in once more"))
-    }
-
-    fn lines(
-        &self,
-        admission: &Admission,
-        person: PersonId,
-        newcomer: &Newcomer,
-        record: &Record,
-        actor: &Actor,
-    ) -> Vec<store::audit::AuditEntry> {
         let now = self.clock.now();
-        let name = newcomer.email.as_ref().map_or(newcomer.identity.subject.as_str(), |email| email.as_str());
-        let line = |action: &str| {
-            let mut line = actor.entry(now, action, person.to_string());
-            line.detail = format!("{name} as {} by {}", newcomer.kind.as_str(), record.details.name);
-            line
+        let decide = {
+            let (newcomer, record, actor) = (Arc::clone(newcomer), Arc::clone(record), actor.clone());
+            move |standing: &Standing| {
+                let Decision::Admit(admission, person) = newcomer.decide(standing, is_admin, now) else { return None };
+                let audit = lines(&admission, person.id, &newcomer, &record, &actor, now);
+                Some(Entry { admission, session: session(person.id), person, audit })
+            }
         };
-        let mut lines = match admission {
-            Admission::Known { .. } => Vec::new(),
-            Admission::Linked { .. } => vec![line("person.link")],
-            Admission::Created(_) => vec![line("person.create")],
+        let standing = match self.store.admit(newcomer.identity.clone(), newcomer.email_key(), Box::new(decide)).await? {
+            Entrance::Open(entry) => {
+                let Entry { person, admission, session, .. } = *entry;
+                let is_changed = matches!(admission, Admission::Known { name: Some(_), .. });
+                return Ok(Admitted { person, is_changed, session });
+            }
+            Entrance::Shut(standing) => standing,
         };
-        lines.push(line("sso.sign_in"));
-        lines
+        Err(match newcomer.decide(&standing, is_admin, now) {
+            Decision::OtherKind(kind) => other_kind(newcomer, kind, "this account"),
+            Decision::TwoPeople(one, other) => two_people(one, other),
+            Decision::HeldByOtherKind(kind) => other_kind(newcomer, kind, "the e-mail address of this account"),
+            Decision::Ask(holder, reason) => self.ask(newcomer, record, holder, reason, actor).await?,
+            // Not by the same rules on the same standing.
+            Decision::Admit(..) => store::Error::Conflict.into(),
+        })
     }
 
     async fn ask(&self, newcomer: &Newcomer, record: &Record, holder: PersonId, reason: &str, actor: &Actor) -> Result<Error, Error> {
@@ -223,6 +210,22 @@ impl People {
             error => error.into(),
         })
     }
+}
+
+fn lines(admission: &Admission, person: PersonId, newcomer: &Newcomer, record: &Record, actor: &Actor, now: Timestamp) -> Vec<AuditEntry> {
+    let name = newcomer.email.as_ref().map_or(newcomer.identity.subject.as_str(), |email| email.as_str());
+    let line = |action: &str| {
+        let mut line = actor.entry(now, action, person.to_string());
+        line.detail = format!("{name} as {} by {}", newcomer.kind.as_str(), record.details.name);
+        line
+    };
+    let mut lines = match admission {
+        Admission::Known { .. } => Vec::new(),
+        Admission::Linked { .. } => vec![line("person.link")],
+        Admission::Created(_) => vec![line("person.create")],
+    };
+    lines.push(line("sso.sign_in"));
+    lines
 }
 
 /// Seen where the two grew up apart: by a record whose provider told no object id, and by another one of the same tenant.

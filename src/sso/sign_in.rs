@@ -1,5 +1,7 @@
 //! Signing in: to the provider and back. Each step checks what the next one relies on; nothing is changed before the last.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::error::{Error, ErrorKind, of_a_record};
@@ -248,7 +250,7 @@ impl Service {
         match pending.purpose {
             Purpose::Test => self.report(&record, &claims, &given).await.map(|trial| Arrival::Tested(Box::new(trial))),
             Purpose::SignIn => {
-                let signed_in = self.let_in(&record, pending, &tokens, &claims, given, actor).await?;
+                let signed_in = self.let_in(&record, pending, &tokens, claims, given, actor).await?;
                 if let Some(browser) = browser {
                     self.loops.signed_in(browser.hash(), &target(pending.app, pending.return_to.as_deref()), self.clock.now());
                 }
@@ -310,10 +312,10 @@ impl Service {
 
     async fn let_in(
         &self,
-        record: &Record,
+        record: &Arc<Record>,
         pending: &Pending,
         tokens: &Tokens,
-        claims: &Claims,
+        claims: Claims,
         given: Given,
         actor: &Actor,
     ) -> Result<SignedIn, Error> {
@@ -324,28 +326,29 @@ impl Service {
                 "ask an administrator of this OneDesk to add you to a group that may",
             ));
         }
-        let newcomer = Newcomer::from_claims(record, claims);
+        let newcomer = Arc::new(Newcomer::from_claims(record, &claims));
         let (id, hash) = Sessions::fresh();
         let now = self.clock.now();
-        let hints = super::logout::Hints::of(record, tokens, claims).seal(&self.keyring, &hash)?;
-        let session = |person: PersonId| SessionRow {
+        let hints = super::logout::Hints::of(record, tokens, &claims).seal(&self.keyring, &hash)?;
+        let (connection, kind, is_admin, expires_at) = (record.id(), record.kind(), given.is_admin, self.sessions.end_of(now));
+        let session = move |person: PersonId| SessionRow {
             hash,
             person,
-            connection: record.id(),
-            kind: record.kind(),
-            issuer: claims.issuer.clone(),
-            subject: claims.subject.clone(),
-            sid: claims.sid.clone(),
+            connection,
+            kind,
+            issuer: claims.issuer,
+            subject: claims.subject,
+            sid: claims.sid,
             apps: given.apps,
-            is_admin: given.is_admin.unwrap_or(false),
-            groups: given.shown.clone(),
+            is_admin: is_admin.unwrap_or(false),
+            groups: given.shown,
             created_at: now,
-            expires_at: self.sessions.end_of(now),
+            expires_at,
             seen_at: now,
-            hints: hints.clone(),
+            hints,
         };
         let since = self.sessions.endings();
-        let admitted = self.people.admit(&newcomer, record, given.is_admin, session, actor).await?;
+        let admitted = self.people.admit(&newcomer, record, is_admin, session, actor).await?;
         if admitted.is_changed {
             self.sessions.forget_person(admitted.person.id);
         } else {

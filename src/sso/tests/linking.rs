@@ -12,13 +12,13 @@ use crate::store::sso::sessions::{SessionHash, SessionRow};
 async fn fifty_first_sign_ins_at_once_make_one_person() {
     let world = World::new().await;
     let record = world.record(json!({})).await;
-    let newcomer = Newcomer {
+    let newcomer = std::sync::Arc::new(Newcomer {
         kind: Kind::User,
         identity: Identity { issuer: "https://op.test".into(), subject: "s".into(), account: None },
         email: "ann@example.test".parse().ok(),
         is_vouched: false,
         name: None,
-    };
+    });
     let record = world.sso.connections().get(record).unwrap();
     let at = world.clock.now();
     let admitted = (0..50_u8).map(|number| {

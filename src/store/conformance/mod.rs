@@ -86,6 +86,7 @@ macro_rules! engine {
                 several_people_have_no_address,
                 somebody_is_found_by_account_and_by_address,
                 an_account_of_entra_is_found_under_another_subject,
+                somebody_is_let_in_by_what_is_stored_at_that_moment,
                 a_record_with_an_account_is_linked_to_no_second_one,
                 an_account_that_is_somebody_elses_admits_nobody,
                 an_account_that_was_removed_meanwhile_admits_nobody,

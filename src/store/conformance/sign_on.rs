@@ -3,8 +3,9 @@
 use super::samples::*;
 use crate::model::person::{CreatedBy, Identity, Kind, Person};
 use crate::model::{ConflictId, ConnectionId, PersonId};
+use crate::store::audit::AuditEntry;
 use crate::store::flows::StateHash;
-use crate::store::sso::people::{Admission, ConflictRow};
+use crate::store::sso::people::{Admission, ConflictRow, Entrance, Entry, Standing};
 use crate::store::sso::records::{RecordRow, Switches};
 use crate::store::sso::sessions::{Ending, SessionHash, SessionRow};
 use crate::store::sso::transit::{Claim, PassKind, PassRow, SignInRow};
@@ -61,12 +62,26 @@ fn session(number: u8, person: PersonId, subject: &str) -> SessionRow {
     }
 }
 
+/// Lets somebody in by `admission`, whatever is stored about them.
+async fn let_in(store: &Store, admission: Admission, identity: Identity, session: SessionRow, audit: Vec<AuditEntry>) -> Result<(), Error> {
+    let person = person(Kind::User, None);
+    let entry = Entry { admission, person, session, audit };
+    store.sso.people.admit(identity, None, Box::new(move |_| Some(entry))).await.map(drop)
+}
+
+async fn standing(store: &Store, identity: Identity, email_key: Option<&str>) -> Standing {
+    match store.sso.people.admit(identity, email_key.map(str::to_owned), Box::new(|_| None)).await.unwrap() {
+        Entrance::Shut(standing) => standing,
+        Entrance::Open(entry) => panic!("nobody was to come in: {entry:?}"),
+    }
+}
+
 /// A new person with an account and a session.
 async fn admit(store: &Store, number: u8, subject: &str, email: Option<&str>) -> Result<PersonId, Error> {
     let person = person(Kind::User, email);
     let id = person.id;
     let session = session(number, id, subject);
-    store.sso.people.admit(Admission::Created(person), identity(subject), session, vec![line("x")]).await.map(|()| id)
+    let_in(store, Admission::Created(person), identity(subject), session, vec![line("x")]).await.map(|()| id)
 }
 
 async fn is_there(store: &Store, number: u8) -> bool {
@@ -102,7 +117,7 @@ pub async fn a_removed_record_takes_its_sessions_along(store: Store) {
     let (record, ann) = (record(), person(Kind::User, None));
     store.sso.records.add_record(record.clone(), line("x")).await.unwrap();
     let session = SessionRow { connection: record.id, ..session(1, ann.id, "s") };
-    store.sso.people.admit(Admission::Created(ann), identity("s"), session, Vec::new()).await.unwrap();
+    let_in(&store, Admission::Created(ann), identity("s"), session, Vec::new()).await.unwrap();
     store.sso.records.remove_record(record.id, line("x")).await.unwrap();
     assert!(!is_there(&store, 1).await);
     assert!(matches!(store.sso.records.remove_record(record.id, line("x")).await, Err(Error::NotFound)));
@@ -122,10 +137,10 @@ pub async fn several_people_have_no_address(store: Store) {
 
 pub async fn somebody_is_found_by_account_and_by_address(store: Store) {
     let ann = admit(&store, 1, "s", Some("ann@example.test")).await.unwrap();
-    let standing = store.sso.people.standing(&identity("s"), Some("ann@example.test")).await.unwrap();
-    assert_eq!((standing.linked.map(|person| person.id), standing.is_whole), (Some(ann), true));
-    assert_eq!(standing.holder.map(|(person, accounts)| (person.id, accounts)), Some((ann, 1)));
-    let stranger = store.sso.people.standing(&identity("t"), None).await.unwrap();
+    let found = standing(&store, identity("s"), Some("ann@example.test")).await;
+    assert_eq!((found.linked.map(|person| person.id), found.is_whole), (Some(ann), true));
+    assert_eq!(found.holder.map(|(person, accounts)| (person.id, accounts)), Some((ann, 1)));
+    let stranger = standing(&store, identity("t"), None).await;
     assert_eq!((stranger.linked, stranger.holder), (None, None));
 }
 
@@ -133,28 +148,45 @@ pub async fn an_account_of_entra_is_found_under_another_subject(store: Store) {
     let account = Some((TENANT.parse().unwrap(), "cccccccc-0000-0000-0000-000000000001".parse().unwrap()));
     let ann = person(Kind::User, None);
     let (id, v1) = (ann.id, Identity { account, ..identity("v1") });
-    store.sso.people.admit(Admission::Created(ann), v1, session(1, id, "v1"), Vec::new()).await.unwrap();
+    let_in(&store, Admission::Created(ann), v1, session(1, id, "v1"), Vec::new()).await.unwrap();
     let v2 = Identity { account, ..identity("v2") };
-    let standing = store.sso.people.standing(&v2, None).await.unwrap();
-    assert_eq!((standing.linked.map(|person| person.id), standing.is_whole), (Some(id), false));
+    let found = standing(&store, v2.clone(), None).await;
+    assert_eq!((found.linked.map(|person| person.id), found.is_whole), (Some(id), false));
     let again = Admission::Known { person: id, name: None, is_admin: None, is_whole: false };
-    store.sso.people.admit(again, v2, session(2, id, "v2"), Vec::new()).await.unwrap();
+    let_in(&store, again, v2, session(2, id, "v2"), Vec::new()).await.unwrap();
     assert_eq!(store.sso.people.person(id).await.unwrap().identities.len(), 2);
     let somebody = admit(&store, 4, "somebody", None).await.unwrap();
-    let standing = store.sso.people.standing(&Identity { account, ..identity("somebody") }, None).await.unwrap();
-    assert_eq!((standing.linked.map(|person| person.id), standing.rival), (Some(somebody), Some(id)));
+    let found = standing(&store, Identity { account, ..identity("somebody") }, None).await;
+    assert_eq!((found.linked.map(|person| person.id), found.rival), (Some(somebody), Some(id)));
     let other = person(Kind::User, None);
     let (other_id, taken) = (other.id, Identity { account, ..identity("v3") });
-    let admitted = store.sso.people.admit(Admission::Created(other), taken, session(3, other_id, "v3"), Vec::new()).await;
+    let admitted = let_in(&store, Admission::Created(other), taken, session(3, other_id, "v3"), Vec::new()).await;
     assert!(matches!(admitted, Err(Error::Conflict)));
+}
+
+pub async fn somebody_is_let_in_by_what_is_stored_at_that_moment(store: Store) {
+    let enter = |number: u8| {
+        let subject = format!("s{number}");
+        let decide = move |standing: &Standing| {
+            let person = person(Kind::User, Some("ann@example.test"));
+            let session = session(number, person.id, &format!("s{number}"));
+            let entry = Entry { admission: Admission::Created(person.clone()), person, session, audit: Vec::new() };
+            standing.holder.is_none().then_some(entry)
+        };
+        store.sso.people.admit(identity(&subject), Some("ann@example.test".to_owned()), Box::new(decide))
+    };
+    let entered = futures_util::future::join_all((0..20).map(enter)).await;
+    let open = entered.iter().filter(|entrance| matches!(entrance, Ok(Entrance::Open(_)))).count();
+    let shut = entered.iter().filter(|entrance| matches!(entrance, Ok(Entrance::Shut(standing)) if standing.holder.is_some())).count();
+    assert_eq!((open, shut), (1, 19));
 }
 
 pub async fn a_record_with_an_account_is_linked_to_no_second_one(store: Store) {
     let ann = person(Kind::User, Some("ann@example.test"));
     store.sso.people.add_person(ann.clone(), line("x")).await.unwrap();
     let linked = || Admission::Linked { person: ann.id, name: Some("A.".to_owned()), is_admin: true };
-    store.sso.people.admit(linked(), identity("a"), session(1, ann.id, "a"), Vec::new()).await.unwrap();
-    let second = store.sso.people.admit(linked(), identity("b"), session(2, ann.id, "b"), Vec::new()).await;
+    let_in(&store, linked(), identity("a"), session(1, ann.id, "a"), Vec::new()).await.unwrap();
+    let second = let_in(&store, linked(), identity("b"), session(2, ann.id, "b"), Vec::new()).await;
     assert!(matches!(second, Err(Error::Conflict)));
     let known = store.sso.people.person(ann.id).await.unwrap();
     assert_eq!((known.identities, known.person.is_admin, known.person.name.as_deref()), (vec![identity("a")], true, Some("A.")));
@@ -170,9 +202,9 @@ pub async fn an_account_that_is_somebody_elses_admits_nobody(store: Store) {
 pub async fn an_account_that_was_removed_meanwhile_admits_nobody(store: Store) {
     let known = |person| Admission::Known { person, name: None, is_admin: None, is_whole: true };
     let ann = admit(&store, 1, "s", None).await.unwrap();
-    store.sso.people.admit(known(ann), identity("s"), session(2, ann, "s"), Vec::new()).await.unwrap();
+    let_in(&store, known(ann), identity("s"), session(2, ann, "s"), Vec::new()).await.unwrap();
     store.sso.people.remove_person(ann, line("x")).await.unwrap();
-    let late = store.sso.people.admit(known(ann), identity("s"), session(3, ann, "s"), vec![line("late")]).await;
+    let late = let_in(&store, known(ann), identity("s"), session(3, ann, "s"), vec![line("late")]).await;
     assert!(matches!(late, Err(Error::NotFound)) && !is_there(&store, 3).await);
     assert_ne!(store.audit.page(None, 1).await.unwrap().items[0].1.subject, "late");
 }

@@ -89,3 +89,36 @@ pub(super) fn state(row: &SqliteRow) -> Result<GrantState, Error> {
 pub(super) fn problem(state: &GrantState) -> Result<Option<String>, Error> {
     state.problem().map(serde_json::to_string).transpose().map_err(|error| Error::Damaged(format!("problem: {error}")))
 }
+
+/// The same for rows that are read on the writer's own thread.
+pub(super) mod direct {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use jiff::Timestamp;
+    use rusqlite::Row;
+
+    use crate::store::Error;
+
+    /// What a row says in `column`, as text that parses.
+    pub fn parsed<T: FromStr<Err: Display>>(row: &Row<'_>, column: &str) -> Result<T, Error> {
+        parsed_if_any(row, column)?.ok_or_else(|| Error::Damaged(format!("{column}: nothing")))
+    }
+
+    /// The same where the row may say nothing.
+    pub fn parsed_if_any<T: FromStr<Err: Display>>(row: &Row<'_>, column: &str) -> Result<Option<T>, Error> {
+        let text = row.get_ref(column)?.as_str_or_null().map_err(|error| Error::Damaged(format!("{column}: {error}")))?;
+        text.map(str::parse).transpose().map_err(|error| Error::Damaged(format!("{column}: {error}")))
+    }
+
+    /// A word that `known` knows.
+    pub fn word<T>(row: &Row<'_>, column: &str, known: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
+        let word = row.get_ref(column)?.as_str().map_err(|error| Error::Damaged(format!("{column}: {error}")))?;
+        known(word).ok_or_else(|| Error::Damaged(format!("{column}: {word}")))
+    }
+
+    /// A time.
+    pub fn time(row: &Row<'_>, column: &str) -> Result<Timestamp, Error> {
+        Timestamp::from_millisecond(row.get(column)?).map_err(|error| Error::Damaged(format!("{column}: {error}")))
+    }
+}

@@ -28,7 +28,7 @@ pub struct Standing {
     /// Somebody else who is known by the same tenant and object id, while issuer and subject are [`Self::linked`]'s.
     pub rival: Option<PersonId>,
     /// The person who holds the e-mail address, with the number of their accounts.
-    pub holder: Option<(Person, u64)>,
+    pub holder: Option<(Person, u32)>,
 }
 
 /// How somebody comes in.
@@ -56,6 +56,31 @@ pub enum Admission {
     },
     /// A new person. [`Error::Conflict`] when address or account belong to somebody meanwhile.
     Created(Person),
+}
+
+/// What is written when somebody comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// How.
+    pub admission: Admission,
+    /// Who, as they are from now on.
+    pub person: Person,
+    /// The session that they get.
+    pub session: SessionRow,
+    /// Lines in the log.
+    pub audit: Vec<AuditEntry>,
+}
+
+/// Decides about somebody by what is stored; nothing when they don't come in.
+pub type Decide = Box<dyn FnOnce(&Standing) -> Option<Entry> + Send>;
+
+/// How it was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entrance {
+    /// They are in, by this.
+    Open(Box<Entry>),
+    /// They are not: nothing was written, and this is what is stored about them.
+    Shut(Standing),
 }
 
 /// A sign-in that waits for somebody's decision.
@@ -91,12 +116,10 @@ pub struct Page<T, C> {
 /// People.
 #[async_trait]
 pub trait People: Send + Sync {
-    /// What is stored about an account, and about whoever holds `email_key`.
-    async fn standing(&self, identity: &Identity, email_key: Option<&str>) -> Result<Standing, Error>;
-
-    /// Lets somebody in: the admission, the account, the session and the lines in the log, all or nothing.
-    /// [`Error::Conflict`] when what it was decided by has changed, [`Error::NotFound`] when the person is gone.
-    async fn admit(&self, admission: Admission, identity: Identity, session: SessionRow, audit: Vec<AuditEntry>) -> Result<(), Error>;
+    /// Lets somebody in by what is stored about the account and about whoever holds `email_key`: that is read, `decide` says what
+    /// it comes to, and the admission, the account, the session and the lines in the log are written, all in one transaction.
+    /// [`Error::Conflict`] when the entry cannot be by what is stored, [`Error::NotFound`] when its person is not there.
+    async fn admit(&self, identity: Identity, email_key: Option<String>, decide: Decide) -> Result<Entrance, Error>;
 
     /// Adds a person; [`Error::Conflict`] when the address is somebody's.
     async fn add_person(&self, person: Person, audit: AuditEntry) -> Result<(), Error>;

@@ -12,53 +12,15 @@ use crate::model::person::{CreatedBy, Identity, Person};
 use crate::model::{ConflictId, PersonId};
 use crate::store::Error;
 use crate::store::audit::AuditEntry;
-use crate::store::sso::people::{Admission, ConflictRow, Known, Page, People, Standing};
-use crate::store::sso::sessions::SessionRow;
+use crate::store::sso::people::{ConflictRow, Decide, Entrance, Known, Page, People};
 
 /// Rows of a page, whatever was asked for: a page is held in memory.
 pub(super) const LONGEST_PAGE: u32 = 1000;
 
 #[async_trait]
 impl People for Engine {
-    async fn standing(&self, identity: &Identity, email_key: Option<&str>) -> Result<Standing, Error> {
-        // One statement for the whole question, since every sign-in asks it and each statement costs a trip to SQLite's thread.
-        let (tenant, object) = identity.account.map(|(tenant, object)| (tenant.to_string(), object.to_string())).unzip();
-        let rows = sqlx::query(
-            "SELECT 1 AS how, 0 AS accounts, people.* FROM identities JOIN people ON people.id = person_id WHERE issuer = ?1 AND subject = ?2
-             UNION ALL
-             SELECT 2, 0, people.* FROM entra_accounts JOIN people ON people.id = person_id WHERE tenant_id = ?3 AND object_id = ?4
-             UNION ALL
-             SELECT 3, (SELECT count(*) FROM identities WHERE person_id = people.id), people.* FROM people WHERE email_key = ?5
-             ORDER BY how",
-        )
-        .bind(&identity.issuer)
-        .bind(&identity.subject)
-        .bind(tenant)
-        .bind(object)
-        .bind(email_key)
-        .fetch_all(&self.readers)
-        .await?;
-        let mut standing = Standing::default();
-        for row in &rows {
-            match row.try_get::<i64, _>("how")? {
-                1 => (standing.linked, standing.is_whole) = (Some(person(row)?), identity.account.is_none()),
-                2 => match &standing.linked {
-                    None => standing.linked = Some(person(row)?),
-                    Some(by_subject) => {
-                        let id = columns::parsed(row, "id")?;
-                        standing.is_whole = by_subject.id == id;
-                        standing.rival = Some(id).filter(|_| !standing.is_whole);
-                    }
-                },
-                3 => standing.holder = Some((person(row)?, columns::count(row, "accounts")?)),
-                _ => {}
-            }
-        }
-        Ok(standing)
-    }
-
-    async fn admit(&self, admission: Admission, identity: Identity, session: SessionRow, lines: Vec<AuditEntry>) -> Result<(), Error> {
-        self.writer.write_directly(move |connection| admission::admit(connection, &admission, &identity, session, &lines)).await
+    async fn admit(&self, identity: Identity, email_key: Option<String>, decide: Decide) -> Result<Entrance, Error> {
+        self.writer.write_directly(move |connection| admission::admit(connection, &identity, email_key.as_deref(), decide)).await
     }
 
     async fn add_person(&self, person: Person, line: AuditEntry) -> Result<(), Error> {
