@@ -22,6 +22,11 @@ pub struct Provider {
 impl Provider {
     /// Starts it for a client that has this redirect URI.
     pub fn start(redirect_uri: &str) -> Self {
+        Self::start_with(redirect_uri, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(redirect_uri: &str, more: &[&str]) -> Self {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oidc-provider"));
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(|| {
@@ -32,7 +37,7 @@ impl Provider {
             }
         });
         let mut command = Command::new("node");
-        command.args(["server.mjs", "--client-id", CLIENT_ID, "--redirect-uri", redirect_uri]).current_dir(folder);
+        command.args(["server.mjs", "--client-id", CLIENT_ID, "--redirect-uri", redirect_uri]).args(more).current_dir(folder);
         let mut child =
             command.env("CLIENT_SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("node is needed for this test: install nodejs");
         let mut line = String::new();

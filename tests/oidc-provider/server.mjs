@@ -1,7 +1,7 @@
 // The certified `oidc-provider` on Microsoft-shaped paths: an independent second opinion for the integration tests.
 //
 //   node server.mjs --client-id ID --redirect-uri URI [--redirect-uri URI…] [--port 0] [--tenant GUID]
-//                   [--account ann@example.test…] [--auth-method client_secret_post]
+//                   [--backchannel-logout-uri URI] [--account ann@example.test…] [--auth-method client_secret_post]
 //
 // The client's secret comes from the environment variable CLIENT_SECRET. One line of JSON says when it is ready.
 // Nobody is asked for a password: `login_hint` (or the first account) signs in, following redirects with cookies.
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
     'client-id': { type: 'string', default: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee' },
     'redirect-uri': { type: 'string', multiple: true, default: ['http://127.0.0.1:8380/sso/openid'] },
     'post-logout-uri': { type: 'string', multiple: true, default: ['http://127.0.0.1:8380/sso/signed-out'] },
+    'backchannel-logout-uri': { type: 'string' },
     'auth-method': { type: 'string', default: 'client_secret_post' },
     account: { type: 'string', multiple: true, default: ['ann@example.test', 'support@example.test'] },
   },
@@ -48,6 +49,8 @@ const provider = new Provider(issuer, {
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     token_endpoint_auth_method: options['auth-method'],
+    backchannel_logout_uri: options['backchannel-logout-uri'],
+    backchannel_logout_session_required: Boolean(options['backchannel-logout-uri']),
   }],
   jwks: { keys: [signingKey()] },
   cookies: { keys: [randomUUID()] },
@@ -58,7 +61,11 @@ const provider = new Provider(issuer, {
     jwks: '/discovery/v2.0/keys',
     userinfo: '/openid/userinfo',
   },
-  features: { devInteractions: { enabled: false } },
+  features: {
+    devInteractions: { enabled: false },
+    backchannelLogout: { enabled: true },
+    rpInitiatedLogout: { enabled: true, logoutSource: confirmAtOnce },
+  },
   scopes: SCOPES,
   claims: {
     openid: ['sub', 'tid', 'oid', 'ver'],
@@ -74,7 +81,11 @@ const provider = new Provider(issuer, {
   interactions: { url: (_, interaction) => `${mount}/interaction/${interaction.uid}` },
   findAccount: (_, id) => ({ accountId: id, claims: () => claims(id) }),
   loadExistingGrant: consentToAll,
+  // Without the dispatcher that refuses to call an address of this machine: the logout notices of these tests go there.
+  fetch: (url, { dispatcher, ...others }) => fetch(url, others),
 });
+
+provider.on('backchannel.error', (_, error) => console.error(`logout notice: ${error.message}`));
 
 const serve = provider.callback();
 server.on('request', (request, response) => {
@@ -134,6 +145,12 @@ async function signIn(request, response) {
   grant.addOIDCScope(params.scope);
   const result = { login: { accountId }, consent: { grantId: await grant.save() } };
   await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+}
+
+/** Whoever wants to sign out is not asked whether they mean it. */
+function confirmAtOnce(ctx, form) {
+  const confirmed = form.replace('</form>', '<input type="hidden" name="logout" value="yes"/></form>');
+  ctx.body = `<!doctype html><title>Signing out</title>${confirmed}<script>document.forms[0].submit()</script>`;
 }
 
 /** A client that signed in before needs no new consent. */

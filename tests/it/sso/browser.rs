@@ -104,7 +104,13 @@ impl Browser {
             return (page, at);
         }
         let callback = posted(&text);
-        let response = self.call_back(&callback);
+        let response = match &callback.form {
+            Some(form) if callback.url.origin() == at.origin() => {
+                let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                self.post(callback.url.as_str(), &form)
+            }
+            _ => self.call_back(&callback),
+        };
         match response.header("location") {
             Some(location) => self.follow_forms(callback.url.join(location).unwrap().as_str()),
             None => (response, callback.url),
