@@ -50,7 +50,7 @@ impl World {
 
     /// Connects a person's own mailbox.
     pub fn connect(&self, user: &str) {
-        self.journey(&json!({"address": user}), user).expect(200);
+        self.journey(&json!({"address": user}), user).expect(200).says(&["connected"]);
     }
 
     /// Connects a mailbox whose tokens live that many seconds, then lets the provider be as before.

@@ -60,6 +60,20 @@ fn an_unsigned_token_of_v1_is_good_until_the_record_says_no_and_never_at_v2() {
 }
 
 #[test]
+fn a_second_secret_is_tried_when_it_is_set() {
+    let stage = Stage::new();
+    let record = stage.record_with(TENANT, entra(false), &json!({}));
+    let path = format!("/v1/sso/connections/{}", record.id);
+    let next = |secret: &str| stage.daemon.api("PATCH", &path, &json!({"client_secret_next": secret}))["problem"].clone();
+    let refused = next("not-a-secret");
+    assert!(refused["title"].as_str().is_some_and(|title| title.contains("client_secret_next")), "{refused}");
+    stage.op.change(TENANT, |script| script.client.secrets.push("the-next-one".to_owned()));
+    assert_eq!(next("the-next-one"), Value::Null);
+    let (mut browser, response) = sign_in(&stage, &record);
+    assert_signed_in(&stage, &mut browser, &response);
+}
+
+#[test]
 fn a_bad_signature_is_worse_than_none() {
     for signature in [Signature::Corrupted, Signature::Stranger] {
         let stage = Stage::new();
