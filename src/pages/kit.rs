@@ -46,7 +46,7 @@ pub struct Kit {
 
 impl Kit {
     /// Puts it together; what could not be used is told beside it.
-    pub fn assemble(packaged: &[Folder], overrides: &Folder, samples: &[Sample]) -> (Self, Vec<Problem>) {
+    pub fn assemble(packaged: &Arc<[Folder]>, overrides: &Folder, samples: &[Sample]) -> (Self, Vec<Problem>) {
         let mut problems: Vec<Problem> = packaged.iter().chain([overrides]).flat_map(|folder| folder.problems.iter().cloned()).collect();
         let mut assets = Assets::default();
         for (name, bytes) in [("onedesk.css", STYLE), ("onedesk.js", SCRIPT), ("icon.svg", ICON)] {
@@ -66,15 +66,16 @@ impl Kit {
         }
         let assets = Arc::new(assets);
         let mut plain = environment(&assets, &brand);
-        for (name, source) in COMPILED {
-            compile(&mut plain, name, source, &mut problems);
-        }
         for (name, file) in packaged.iter().flat_map(|folder| &folder.templates) {
-            if COMPILED.iter().any(|(compiled, _)| compiled == name) {
-                continue;
+            if let Err(error) = plain.template_from_named_str(name, &file.content) {
+                log::error!(page = name.as_str(); "a page does not compile: {error}");
+                let hint = format!("install its package again: dnf reinstall {}", package_of(name));
+                problems.push(Problem::new("page_broken", format!("the page {name} cannot be used: {error}"), hint));
             }
-            compile(&mut plain, name, &file.content, &mut problems);
         }
+        // Compiled when they are first shown: most daemons never show most pages, and compiled ones are ten times their text.
+        let at_hand = Arc::clone(packaged);
+        plain.set_loader(move |name| Ok(source(&at_hand, name).map(str::to_owned)));
         let mut kit = Self { custom: plain.clone(), plain, overridden: Vec::new(), assets };
         for (name, file) in &overrides.templates {
             match kit.try_override(name, &file.content, samples) {
@@ -163,12 +164,10 @@ fn told(path: &std::path::Path, fault: &Fault) -> Problem {
     }
 }
 
-fn compile(environment: &mut Environment<'static>, name: &str, source: &str, problems: &mut Vec<Problem>) {
-    if let Err(error) = environment.add_template_owned(name.to_owned(), source.to_owned()) {
-        log::error!(page = name; "a page does not compile: {error}");
-        let hint = format!("install its package again: dnf reinstall {}", package_of(name));
-        problems.push(Problem::new("page_broken", format!("the page {name} cannot be used: {error}"), hint));
-    }
+/// The text of a page as we or the packages have it.
+fn source<'a>(packaged: &'a [Folder], name: &str) -> Option<&'a str> {
+    let compiled = COMPILED.iter().find(|(compiled, _)| *compiled == name).map(|(_, source)| *source);
+    compiled.or_else(|| packaged.iter().find_map(|folder| folder.templates.get(name)).map(|file| file.content.as_str()))
 }
 
 fn environment(assets: &Arc<Assets>, brand: &Brand) -> Environment<'static> {

@@ -54,7 +54,7 @@ pub enum Absent {
 /// All pages, as they are now.
 pub struct Pages {
     overrides: PathBuf,
-    packaged: Vec<Folder>,
+    packaged: Arc<[Folder]>,
     samples: Vec<Sample>,
     kit: RwLock<Arc<Kit>>,
     problems: watch::Sender<Vec<Problem>>,
