@@ -10,6 +10,7 @@ pub mod person;
 pub mod problem_document;
 pub mod secret;
 pub mod state;
+pub mod text;
 pub mod token;
 
 pub use clock::Clock;

@@ -13,7 +13,8 @@ use crate::credentials::keeper::{Slot, Verdict as Word};
 use crate::health::status::{Check, Group};
 use crate::model::hint::naming;
 use crate::model::{GrantState, Problem, Purpose};
-use crate::oauth::{scopes, xoauth2};
+use crate::oauth::scopes;
+use crate::oauth::xoauth2::InitialResponse;
 use crate::system::dial::Way;
 
 /// Mailboxes that try whether they may send: the switch is mostly the tenant's, and ten thousand sign-ins would be noticed.
@@ -184,8 +185,8 @@ pub async fn sending(parts: &Parts, way: &Way) -> Vec<Check> {
         };
         match parts.mailboxes.token(&mailbox.address, Purpose::Smtp, &Actor::daemon()).await {
             Err(error) => skipped(error.to_string()),
-            Ok(token) => match xoauth2::initial_response(&token.user, &token.access.value) {
-                Ok(sasl) => mail::sending(way, &server, mailbox.address.as_str(), &sasl).await,
+            Ok(token) => match InitialResponse::new(&token.user, &token.access.value) {
+                Ok(sasl) => mail::sending(way, &server, mailbox.address.as_str(), &sasl.line()).await,
                 Err(error) => skipped(error.to_string()),
             },
         }

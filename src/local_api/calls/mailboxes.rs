@@ -16,7 +16,7 @@ use crate::local_api::read::{JsonBody, Segment, bad_query, query};
 use crate::local_api::refusal::Refusal;
 use crate::mailboxes::MailboxToken;
 use crate::model::{Audience, EmailAddress, Purpose};
-use crate::oauth::xoauth2::initial_response;
+use crate::oauth::xoauth2::InitialResponse;
 use crate::system::peer::Account;
 
 /// All connected mailboxes, by address.
@@ -78,14 +78,14 @@ fn purpose(text: Option<&str>) -> Result<Purpose, Refusal> {
 
 /// Built straight, since this is what other services ask for on every connection that they make.
 fn answer(token: &MailboxToken, purpose: Purpose) -> Result<Response, Refusal> {
-    let sasl = (purpose.audience() == Audience::Outlook).then(|| initial_response(&token.user, &token.access.value)).transpose();
+    let sasl = (purpose.audience() == Audience::Outlook).then(|| InitialResponse::new(&token.user, &token.access.value)).transpose();
     let xoauth2 = sasl.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_token", error.to_string()))?;
     let body = Token {
         access_token: token.access.value.expose(),
         token_type: "Bearer",
         expires_at: token.access.expires_at,
         user: &token.user,
-        xoauth2: xoauth2.as_ref().map(|line| line.expose().as_str()),
+        xoauth2,
     };
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.json()).into_response())
 }
