@@ -275,7 +275,7 @@ async fn start(command: &mut Command, folder: &Path, name: &str) -> Result<(Serv
     let manager = UnixDatagram::bind(&socket)?;
     let log = folder.join(format!("{name}.log"));
     let log = fs::OpenOptions::new().create(true).append(true).open(&log)?;
-    command.env("NOTIFY_SOCKET", &socket).env_remove("JOURNAL_STREAM").stdout(Stdio::null()).stderr(log);
+    command.envs(environment(name)?).env("NOTIFY_SOCKET", &socket).env_remove("JOURNAL_STREAM").stdout(Stdio::null()).stderr(log);
     let began = Instant::now();
     let mut process = command.spawn().with_context(|| format!("{name} cannot be started"))?;
     let ready = async {
@@ -294,6 +294,14 @@ async fn start(command: &mut Command, folder: &Path, name: &str) -> Result<(Serv
     let mut listening = JoinSet::new();
     listening.spawn(async move { while manager.recv(&mut [0; 4096]).await.is_ok() {} });
     Ok((Service { process, _manager: listening }, took))
+}
+
+/// What the unit of a program sets in its environment: a program is measured as it is installed.
+fn environment(name: &str) -> Result<Vec<(String, String)>> {
+    let path = format!("{}/../systemd/{name}.service", env!("CARGO_MANIFEST_DIR"));
+    let unit = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
+    let variables = unit.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+    Ok(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 /// Writes a file that only its owner may read.
