@@ -64,7 +64,16 @@ stopped() {
         [ -z "$(systemctl list-sockets --plain --no-legend 'onedesk*')" ] && refute bash -c 'exec 3<>/dev/tcp/127.0.0.1/8380'
 }
 step 'a stop leaves nothing running and nothing that would start it' stopped
+check_says() { onedeskctl check --offline 2>&1 | grep -qF -- "$1"; }
+step 'a check says that the daemon does not run' check_says 'onedeskd.service does not run (inactive)'
+step 'and what to type' check_says 'systemctl start onedeskd'
+systemctl mask --quiet onedeskd
+step 'a check says that the daemon is masked, and what to type' check_says 'systemctl unmask onedeskd'
+systemctl unmask --quiet onedeskd
+systemctl disable --quiet onedeskd
 step 'a start serves again' eval 'systemctl start onedeskd && answers'
+step 'a check says that the next boot would not start it' check_says 'would not start at the next boot'
+systemctl enable --quiet onedeskd
 
 # How long a start takes, from the fork to READY=1.
 starts() {

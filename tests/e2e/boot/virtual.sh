@@ -44,6 +44,15 @@ step 'more tasks than the helper may have are refused' too_many_tasks
 step 'more memory than the helper may have is the end' eval 'inside onedesk-credentials "bytearray(64 << 20)"; [ $? = 137 ]'
 step 'the helper is replaced then' within 60 eval 'systemctl is-active onedesk-credentials && [ "$(limit onedesk-credentials pids.current)" -lt 8 ]'
 
+labels() { onedeskctl check --offline 2>&1 | grep -A2 -i selinux; }
+step 'a check finds the labels right' eval 'labels | grep -q "labels that SELinux expects"'
+# A file that was made elsewhere and moved keeps the label of that place.
+moved_here() { cp /root/.OneDesk /tmp/made-elsewhere && chcon -t user_tmp_t /tmp/made-elsewhere && mv /tmp/made-elsewhere /root/.OneDesk; }
+step 'a file is moved here from elsewhere' moved_here
+step 'a check names the wrong label' eval 'labels | grep -q "/root/.OneDesk has the wrong SELinux label, .*user_tmp_t"'
+step 'and the command that mends it' eval 'labels | grep -q "restorecon.*/root/.OneDesk"'
+step 'which does' eval '$(labels | grep -o "restorecon [^;]*/root/.OneDesk") && labels | grep -q "labels that SELinux expects"'
+
 write_credentials "$(simulator client_id)" 'AnotherSecret~That.Nobody-Knows00000000'
 relabel
 step 'a refused secret is seen' within 60 state_is stale
