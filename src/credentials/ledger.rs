@@ -312,7 +312,7 @@ impl Ledger {
                 vec![Problem::new(
                     Slot::Next.refused_code(),
                     format!("AZUREAD_CIS_NEXT is not accepted: {}", problem.title),
-                    problem.hint.clone(),
+                    "put the Value of a good client secret there, or remove the line AZUREAD_CIS_NEXT",
                 )]
             }
             Verdict::None(note) => note.iter().cloned().collect(),

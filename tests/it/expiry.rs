@@ -128,6 +128,11 @@ fn where_several_secrets_end_the_first_is_named_in_the_service_managers_line_and
     world.daemon.call("PUT", "/v1/credentials/expiry", Some(&json!({"expires_at": in_days(10)}))).expect(200);
     world.daemon.manager.wait_for_status(&["; the client secret of the SSO record other ends ", "; 2 other secrets end soon"]);
     let text = onedeskctl(&world.daemon, "status");
+    let checks = world.daemon.get("/v1/checks?offline=true").expect(200).json();
+    let warned = |name: &str| {
+        checks["checks"].as_array().unwrap().iter().filter(|check| check["name"] == name && check["outcome"] == "warning").count()
+    };
+    assert_eq!((warned("secret_expiry"), warned("sso_records")), (1, 2), "{checks}");
     for what in ["AZUREAD_CIS ends", "SSO record acme ends", "SSO record other ends"] {
         assert!(text.contains(what), "{what:?} is not in: {text}");
     }

@@ -206,7 +206,10 @@ pub async fn records(parts: &Parts, offline: bool) -> Vec<Check> {
         let ended = record.problem(now);
         let problem = if offline || ended.is_some() { ended } else { parts.sso.condition(record).await };
         let verdict = match problem {
-            None => Verdict::Fine(format!("people can sign in by {name}")),
+            None => match parts.expiry.record_warning(record) {
+                Some(problem) => Verdict::Warn(Trouble::of(&problem, Who::Owner)),
+                None => Verdict::Fine(format!("people can sign in by {name}")),
+            },
             Some(problem) => {
                 Verdict::Fail(Trouble::new(format!("nobody can sign in by {name}: {}", problem.title), Who::Owner, problem.hint))
             }

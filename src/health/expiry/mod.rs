@@ -90,6 +90,11 @@ impl Expiry {
         self.told_of(&self.record_ends())
     }
 
+    /// The same of one record.
+    pub fn record_warning(&self, record: &sso::Record) -> Option<Problem> {
+        end_of(record)?.warning(self.parts.clock.now())
+    }
+
     /// For `systemctl status`: the secret that ends first, and how many others; nothing while it is early.
     pub fn words(&self) -> Option<String> {
         let mut ends = [self.ends(), self.record_ends()].concat();
@@ -208,16 +213,7 @@ impl Expiry {
     /// What ends when of the client records by which people may sign in, as far as somebody typed it.
     fn record_ends(&self) -> Vec<End> {
         let records = self.parts.sso.connections().list();
-        let enabled = records.iter().filter(|record| record.row.enabled);
-        let end = |record: &Arc<sso::Record>| {
-            Some(End {
-                what: format!("the client secret of the SSO record {}", record.details.name),
-                codes: ["sso_secret_expires", "sso_secret_expired"],
-                renew: format!("make a new secret at the provider, then: onedeskctl sso set {} --client-secret-file FILE", record.id()),
-                at: record.details.secret_expires_at?,
-            })
-        };
-        enabled.filter_map(end).collect()
+        records.iter().filter(|record| record.row.enabled).filter_map(|record| end_of(record)).collect()
     }
 
     fn waiting(&self, pair: &InForce) -> Option<Known> {
@@ -227,4 +223,13 @@ impl Expiry {
     fn other(&self, pair: &InForce) -> Option<Secret<String>> {
         self.parts.keeper.status().other.clone().filter(|other| *other != pair.secret)
     }
+}
+
+fn end_of(record: &sso::Record) -> Option<End> {
+    Some(End {
+        what: format!("the client secret of the SSO record {}", record.details.name),
+        codes: ["sso_secret_expires", "sso_secret_expired"],
+        renew: format!("make a new secret at the provider, then: onedeskctl sso set {} --client-secret-file FILE", record.id()),
+        at: record.details.secret_expires_at?,
+    })
 }
