@@ -48,7 +48,8 @@ struct Context {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(usage) => return output::usage(&without_hidden(usage)),
+        // What was not understood cannot say whether JSON is wanted: the word itself does.
+        Err(usage) => return output::usage(&without_hidden(usage), std::env::args_os().any(|argument| argument == "--json")),
     };
     let output = Output::new(cli.global.json, cli.global.yes);
     match run(cli, output) {

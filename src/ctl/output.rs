@@ -222,8 +222,16 @@ pub fn in_json(output: &Output, value: &impl serde::Serialize) -> Result<(), Fai
     output.json(&json)
 }
 
-/// Prints what the command line's parser has to say: help and version (0) or wrong usage (2).
-pub fn usage(message: &clap::Error) -> ExitCode {
+/// Prints what the command line's parser has to say: help and version (0) or wrong usage (2), which scripts get as a document too.
+pub fn usage(message: &clap::Error, json: bool) -> ExitCode {
+    if json && message.use_stderr() {
+        let text = message.to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        if let Some(document) = Failure::usage(what).hint("see how it is called: onedeskctl --help, or onedeskctl(8)").in_document() {
+            let _ = Output { json, yes: false, colour: false }.json(&document.to_json());
+        }
+    }
     let _ = message.print();
     ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
 }

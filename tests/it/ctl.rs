@@ -263,6 +263,9 @@ fn what_fails_here_is_told_to_scripts_in_the_form_that_the_daemon_has() {
             "failed",
         ),
         ("support-bundle --json --output /proc/version", 1, 500, "failed"),
+        ("mailbox --json", 2, 400, "wrong_usage"),
+        ("--json statsu", 2, 400, "wrong_usage"),
+        ("mailbox list --json --limit 1", 2, 400, "wrong_usage"),
     ] {
         let (got, document, err) = document(arguments);
         assert_eq!(got, Some(exit), "{arguments}: {document}");
