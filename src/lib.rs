@@ -24,8 +24,8 @@
 //!            pages               templates, static files, branding
 //!            system              the machine: files, listeners, peers, tasks, the outgoing client
 //!            settings            onedeskd.toml
-//! values     texts               what people read, in one catalogue
-//!            model               what the product talks about, valid ever after; the clock
+//! values     model               what the product talks about, valid ever after; the clock
+//!            texts               what people read, in one catalogue
 //! ```
 
 mod audit;

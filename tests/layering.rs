@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 /// here and that nobody needs any more.
 const ROOMS: &[(&str, &[&str])] = &[
     // values
-    ("model", &[]),
     ("texts", &[]),
+    ("model", &["texts"]),
     // ground
     ("settings", &["model"]),
     ("system", &["model", "settings"]),

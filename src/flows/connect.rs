@@ -95,13 +95,7 @@ impl Granted {
     pub fn account(&self) -> Result<EmailAddress, Error> {
         let claims = &self.claims;
         let name = claims.preferred_username.as_deref().or(claims.upn.as_deref()).or(claims.email.as_deref());
-        name.and_then(|name| name.parse().ok()).ok_or_else(|| {
-            Error::NotAllowed(Problem::new(
-                "account_without_address",
-                "the account that signed in has no name of the form user@domain",
-                "sign in with a work account; an administrator may have to add the profile permission to the app registration",
-            ))
-        })
+        name.and_then(|name| name.parse().ok()).ok_or_else(|| Error::NotAllowed(Problem::told("account_without_address", &[])))
     }
 }
 
@@ -183,24 +177,14 @@ impl Connector {
         };
         let in_force = self.in_force().await?;
         if in_force.client_id != pending.client_id || self.settings.borrow().microsoft.authority != pending.authority {
-            return Err(Error::NotConfigured(Problem::new(
-                "credentials_exchanged",
-                "the application's credentials or the cloud were changed while you signed in",
-                "open the link again and sign in once more",
-            )));
+            return Err(Error::NotConfigured(Problem::told("credentials_exchanged", &[])));
         }
         let verifier = pending.verifier();
         let request = GrantRequest::Code { code: &code, verifier: &verifier, redirect_uri: &pending.redirect_uri };
         let scope = self.microsoft.scope(scopes::primary(&pending.scope), &pending.scope);
         let tokens = self.redeemer.redeem(&in_force, &pending.segment, request, &scope).await?;
         let claims = self.verify(&pending, &tokens).await?;
-        let refresh_token = tokens.refresh_token.clone().ok_or_else(|| {
-            Error::NotAllowed(Problem::new(
-                "no_refresh_token",
-                "the provider gave no lasting permission (no refresh token)",
-                "consent to \"maintain access to data you have given it access to\" (offline_access), or have an administrator grant it, and sign in again",
-            ))
-        })?;
+        let refresh_token = tokens.refresh_token.clone().ok_or_else(|| Error::NotAllowed(Problem::told("no_refresh_token", &[])))?;
         Ok(Granted { ticket, pending, tokens, refresh_token, claims })
     }
 
@@ -226,25 +210,21 @@ impl Connector {
     async fn in_force(&self) -> Result<Arc<InForce>, Error> {
         let status = self.keeper.settled().await;
         status.in_force.clone().ok_or_else(|| {
-            Error::NotConfigured(status.problem.clone().unwrap_or_else(|| {
-                Problem::new(
-                    "credentials_missing",
-                    "this OneDesk has no Microsoft credentials yet",
-                    "an administrator of this host puts AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
-                )
-                .naming(self.settings.borrow().credentials_path())
-            }))
+            Error::NotConfigured(
+                status
+                    .problem
+                    .clone()
+                    .unwrap_or_else(|| Problem::told("credentials_missing", &[]).naming(self.settings.borrow().credentials_path())),
+            )
         })
     }
 
     fn public_url(&self, path: &str) -> Result<String, Error> {
         let settings = self.settings.borrow();
-        settings.public_url.as_ref().map(|origin| origin.join(path)).ok_or_else(|| {
-            Error::NotConfigured(Problem::new(
-                "public_url_missing",
-                "this OneDesk does not know its own address yet",
-                "set public_url in /etc/onedesk/onedeskd.toml (for example public_url = \"https://helpdesk.example.com\"), then: systemctl reload onedeskd",
-            ))
-        })
+        settings
+            .public_url
+            .as_ref()
+            .map(|origin| origin.join(path))
+            .ok_or_else(|| Error::NotConfigured(Problem::told("public_url_missing", &[])))
     }
 }

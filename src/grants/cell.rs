@@ -167,11 +167,7 @@ impl Cell {
             Some(cause) => Failure::Store(cause),
             None => Failure::Waiting {
                 reason: WaitReason::ProviderUnavailable,
-                problem: Problem::new(
-                    "provider_slow",
-                    "the provider has not answered yet",
-                    "ask again; if it stays so, look at the way to the provider: onedeskctl check",
-                ),
+                problem: Problem::told("provider_slow", &[]),
                 retry_in: ASK_AGAIN,
             },
         }

@@ -321,11 +321,7 @@ impl Grants {
         let in_force = self.parts.keeper.in_force()?;
         (in_force.client_id != cell.client_id).then(|| GrantState::NeedsReauth {
             reason: ReauthReason::ClientChanged,
-            problem: Problem::new(
-                "client_changed",
-                format!("the sign-in was given to the application {}, and another one is configured now", cell.client_id),
-                "sign in again for the new application, or put the old AZUREAD_CID back within 30 days of the change",
-            ),
+            problem: Problem::told("client_changed", &[("client_id", &cell.client_id)]),
         })
     }
 
@@ -346,14 +342,7 @@ impl Grants {
 
 /// The state of what has no grant any more: it was erased 30 days after its client id was replaced.
 fn abandoned() -> GrantState {
-    GrantState::NeedsReauth {
-        reason: ReauthReason::ClientChanged,
-        problem: Problem::new(
-            "client_changed",
-            "the sign-in belonged to an application that was replaced more than 30 days ago",
-            "sign in again for the application that is configured now",
-        ),
-    }
+    GrantState::NeedsReauth { reason: ReauthReason::ClientChanged, problem: Problem::told("client_changed.long_ago", &[]) }
 }
 
 struct Landed<'a> {
@@ -373,8 +362,7 @@ impl Drop for Landed<'_> {
 async fn wait_for(mut landing: cell::Landing) -> Result<(), Failure> {
     let result = landing.wait_for(Option::is_some).await.ok().and_then(|result| result.clone());
     result.unwrap_or_else(|| {
-        let problem =
-            Problem::new("interrupted", "the request to the provider was interrupted", "ask again; the service is stopping or restarting");
+        let problem = Problem::told("interrupted", &[]);
         Err(Failure::Waiting { reason: WaitReason::ProviderUnavailable, problem, retry_in: Duration::from_secs(2) })
     })
 }

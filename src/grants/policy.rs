@@ -80,11 +80,7 @@ pub fn after_failure(error: &TokenError, failures: u32, now: Timestamp, jitter: 
 
 /// The state of a grant whose sealed token cannot be opened.
 pub fn unreadable(now: Timestamp) -> Aftermath {
-    let problem = Problem::new(
-        "master_key",
-        "the stored sign-in cannot be opened: it was sealed with another master key",
-        "put back the master key that belongs to this database (database.master_key_file), or connect the mailbox again",
-    );
+    let problem = Problem::told("master_key", &[]);
     reauth(ReauthReason::Unreadable, problem, now)
 }
 
@@ -97,13 +93,7 @@ pub fn without_key(why: Problem, now: Timestamp) -> Aftermath {
 /// The state of a grant while no credentials are in force at all.
 /// `why` is what is known about that.
 pub fn without_credentials(why: Option<Problem>, now: Timestamp) -> Aftermath {
-    let problem = why.unwrap_or_else(|| {
-        Problem::new(
-            "credentials_missing",
-            "there are no credentials to ask Microsoft with",
-            "see what is missing, and where it belongs: onedeskctl status",
-        )
-    });
+    let problem = why.unwrap_or_else(|| Problem::told("credentials_missing.refresh", &[]));
     waiting(WaitReason::CredentialsRejected, problem, now, LONGEST_WAIT_FOR_CREDENTIALS)
 }
 

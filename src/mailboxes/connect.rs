@@ -90,13 +90,7 @@ impl Service {
             return Ok(());
         }
         let who = known.map_or("somebody else", |row| row.signed_in_as.as_str());
-        Err(ConnectError::NotAllowed(Problem::new(
-            "other_person",
-            format!("this mailbox is connected already, by {who}, and another account signed in now"),
-            format!(
-                "sign in as {who}, or ask your administrator for a link that may replace the connection: onedeskctl mailbox connect ADDRESS --replace"
-            ),
-        )))
+        Err(ConnectError::NotAllowed(Problem::told("other_person", &[("who", &who)])))
     }
 
     async fn store(
@@ -133,15 +127,14 @@ impl Service {
 
 /// The wishes make sense together; returns the address that they name.
 fn check(wishes: &Wishes) -> Result<Option<EmailAddress>, Error> {
-    let address = wishes.address.as_deref().map(str::parse).transpose().map_err(|error: crate::model::email::Error| {
-        Error::BadRequest(Problem::new("address", error.to_string(), "give the mailbox's address, for example support@example.com"))
-    })?;
+    let address = wishes
+        .address
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|error: crate::model::email::Error| Error::BadRequest(Problem::told("address", &[("error", &error)])))?;
     if wishes.shared && address.is_none() {
-        return Err(Error::BadRequest(Problem::new(
-            "address_missing",
-            "a link for a shared mailbox must name its address",
-            "give the shared mailbox's address, for example support@example.com",
-        )));
+        return Err(Error::BadRequest(Problem::told("address_missing", &[])));
     }
     Ok(address)
 }
@@ -157,13 +150,7 @@ fn choose_address(wishes: &Wishes, claims: &Claims, account: &EmailAddress) -> R
     if wishes.shared || is_that_account {
         return Ok(wanted);
     }
-    Err(ConnectError::NotAllowed(Problem::new(
-        "other_account",
-        format!("this link is for {wanted}, and {account} signed in"),
-        format!(
-            "open the link again and sign in as {wanted}; if {wanted} is a shared mailbox, ask your administrator for a link made with --shared"
-        ),
-    )))
+    Err(ConnectError::NotAllowed(Problem::told("other_account", &[("wanted", &wanted), ("account", &account)])))
 }
 
 fn from_connect(error: ConnectError) -> Error {

@@ -170,14 +170,7 @@ impl Service {
         if let Some(permission) = purpose.permission()
             && !access.permits(permission)
         {
-            return Err(Error::ScopeMissing(Problem::new(
-                "scope_missing",
-                format!("{} was connected without the permission {permission}", row.address),
-                format!(
-                    "add {permission} to the app registration's API permissions, then connect the mailbox again: onedeskctl mailbox connect {}",
-                    row.address
-                ),
-            )));
+            return Err(Error::ScopeMissing(Problem::told("scope_missing", &[("address", &row.address), ("permission", &permission)])));
         }
         // Exchange wants the mailbox for reading, but the person (who has Send As) for submission: mail.md, section 3.3.
         let user = match purpose {
@@ -281,11 +274,7 @@ fn from_failure(failure: Failure, row: &MailboxRow) -> Error {
         Failure::Store(cause) => Error::Waiting {
             retry_after: 30,
             reason: WaitReason::ProviderUnavailable.as_str(),
-            problem: Problem::new(
-                "store",
-                format!("the new token cannot be written to the database, so it is not handed out: {cause}"),
-                "see whether the disk is full or read-only and who owns /var/lib/onedesk",
-            ),
+            problem: Problem::told("store.token", &[("cause", &cause)]),
         },
     }
 }

@@ -1,8 +1,11 @@
 //! What went wrong, in words that name the next step: the same in the journal, in `onedeskctl` and on a page.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::texts;
 
 /// Where the credentials file is unless the settings say otherwise. Texts that are constants name it; whoever has the settings puts
 /// the file in force in its place with [`naming`].
@@ -38,6 +41,15 @@ impl Problem {
     /// A problem that is not about a line of a file.
     pub fn new(code: impl Into<String>, title: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code: code.into(), title: title.into(), hint: hint.into(), line: None }
+    }
+
+    /// The problem that the catalogue tells as `problem.NAME`, with its places filled. Its code is the name up to a dot: one code may have
+    /// several stories.
+    pub fn told(name: &'static str, values: &[(&str, &dyn Display)]) -> Self {
+        let values: Vec<(&str, String)> = values.iter().map(|(place, value)| (*place, value.to_string())).collect();
+        let part = |part: &str| texts::find(&format!("problem.{name}.{part}")).map(|text| texts::fill(text, &values));
+        let code = name.split('.').next().unwrap_or(name);
+        Self::new(code, part("title").unwrap_or_else(|| name.to_owned()), part("hint").unwrap_or_default())
     }
 
     /// The same, with the credentials file in force in the place of the usual one.

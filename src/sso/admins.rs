@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::error::Error;
 use crate::audit::{self, Actor};
 use crate::crypto;
-use crate::model::{Clock, Secret};
+use crate::model::{Clock, Problem, Secret};
 use crate::store;
 use crate::store::sso::transit::{PassKind, PassRow, Transit};
 
@@ -209,16 +209,7 @@ fn form_token(value: &str) -> String {
 
 fn unknown_link(error: store::Error) -> Error {
     match error {
-        store::Error::NotFound => Error::bad_request(
-            "admin_link_unknown",
-            "this link was used, has expired, or was never made by this OneDesk",
-            "make a new one on this host: onedeskctl admin-link",
-        ),
-        error => Error::new(
-            super::ErrorKind::Unavailable,
-            "store",
-            format!("this link cannot be used up: {error}"),
-            "make a new one on this host: onedeskctl admin-link; it works without the database",
-        ),
+        store::Error::NotFound => Error::bad_request(Problem::told("admin_link_unknown", &[])),
+        error => Error::new(super::ErrorKind::Unavailable, Problem::told("store.link", &[("error", &error)])),
     }
 }

@@ -103,7 +103,7 @@ impl Connections {
     /// 404.
     pub fn get(&self, id: ConnectionId) -> Result<Arc<Record>, Error> {
         let found = self.known().records.iter().find(|record| record.id() == id).cloned();
-        found.ok_or_else(|| Error::not_found("client record", "see which there are: onedeskctl sso list"))
+        found.ok_or_else(|| Error::not_found(Problem::told("client_record_unknown", &[])))
     }
 
     /// The records by which people may sign in to `app` now.
@@ -133,10 +133,11 @@ impl Connections {
         let context = RecordRow::secret_context(record.id());
         let sealed = std::iter::once(&record.row.secret).chain(&record.row.secret_next);
         let opened = sealed.map(|sealed| {
-            let secret = self.parts.keyring.open(&context, sealed).map_err(|error| {
-                let hint = "an administrator restores the master key (onedeskctl status says which file), or gives the client secret again: onedeskctl sso set";
-                Error::new(ErrorKind::Unavailable, "master_key", format!("the client secret cannot be opened: {error}"), hint)
-            })?;
+            let secret = self
+                .parts
+                .keyring
+                .open(&context, sealed)
+                .map_err(|error| Error::new(ErrorKind::Unavailable, Problem::told("master_key.record", &[("error", &error)])))?;
             Ok(ClientAuth { client_id: record.details.client_id.clone(), secret, method: record.auth_method() })
         });
         opened.collect()
@@ -149,15 +150,11 @@ impl Connections {
     pub async fn add(&self, wishes: &Wishes, actor: &Actor) -> Result<Arc<Record>, Error> {
         let _changing = self.changing.lock().await;
         if self.known().records.len() >= MOST {
-            return Err(Error::conflict("too_many", "there are 200 client records already", "remove some: onedeskctl sso remove ID"));
+            return Err(Error::conflict(Problem::told("too_many", &[])));
         }
         let kind = wishes.audience.as_deref().and_then(Kind::from_word);
-        let kind = kind
-            .ok_or_else(|| Error::bad_request("audience", "audience: it is missing, or none of its values", "give users or customers"))?;
-        let secret = wishes
-            .client_secret
-            .as_ref()
-            .ok_or_else(|| Error::bad_request("client_secret", "client_secret: it is missing", "give client_secret"))?;
+        let kind = kind.ok_or_else(|| Error::bad_request(Problem::told("audience", &[])))?;
+        let secret = wishes.client_secret.as_ref().ok_or_else(|| Error::bad_request(Problem::told("client_secret", &[])))?;
         let id = ConnectionId::new();
         let mut details = Details::default();
         wishes.apply(&mut details, kind)?;
@@ -199,7 +196,7 @@ impl Connections {
             return Err(outdated());
         }
         if wishes.audience.as_deref().is_some_and(|word| Kind::from_word(word) != Some(old.kind())) {
-            return Err(Error::bad_request("audience", "audience: it cannot be changed", "make another record"));
+            return Err(Error::bad_request(Problem::told("audience.fixed", &[])));
         }
         let mut details = old.details.clone();
         wishes.apply(&mut details, old.kind())?;
@@ -214,7 +211,7 @@ impl Connections {
         let _changing = self.changing.lock().await;
         let old = self.get(id)?;
         let Some(upgraded) = old.endpoints.as_ref().and_then(Endpoints::upgraded) else {
-            return Err(Error::conflict("not_v1", "this record is not of Azure AD v1", "there is nothing to upgrade"));
+            return Err(Error::conflict(Problem::told("not_v1", &[])));
         };
         let mut details = old.details.clone();
         details.authorization_uri = upgraded.authorization.into();
@@ -295,11 +292,7 @@ impl Connections {
         let authority = self.parts.settings.borrow().microsoft.authority.clone();
         let endpoints = Endpoints::from_urls(&details.authorization_uri, &details.token_url, &authority)?;
         if endpoints.version.is_entra() && !ids::is_guid(&details.client_id) {
-            return Err(Error::bad_request(
-                "client_id",
-                "client_id: not an Application (client) ID",
-                "copy the Application (client) ID of the app registration",
-            ));
+            return Err(Error::bad_request(Problem::told("client_id", &[])));
         }
         let row = RecordRow { details: to_json(&details), ..row };
         let mut record = Record::new(row, &authority).map_err(|error| damaged(&error))?;
@@ -319,16 +312,12 @@ impl Connections {
     fn seal(&self, id: ConnectionId, secret: &Secret<String>, details: &Details) -> Result<crate::crypto::Sealed, Error> {
         let text = secret.expose().trim();
         if text.is_empty() || text.len() > 2000 || text.contains(char::is_control) {
-            return Err(Error::bad_request(
-                "client_secret",
-                "client_secret: it is empty, too long, or holds a control character",
-                "copy the secret again",
-            ));
+            return Err(Error::bad_request(Problem::told("client_secret.malformed", &[])));
         }
         let authority = self.parts.settings.borrow().microsoft.authority.clone();
         let endpoints = Endpoints::from_urls(&details.authorization_uri, &details.token_url, &authority)?;
         if endpoints.version.is_entra() && ids::is_guid(text) {
-            return Err(Error::bad_request("client_secret", "client_secret: this looks like the Secret ID", "copy the secret Value"));
+            return Err(Error::bad_request(Problem::told("client_secret.is_id", &[])));
         }
         super::seal(&self.parts.keyring, &RecordRow::secret_context(id), &Secret::from(text))
     }
@@ -373,12 +362,7 @@ fn to_json(details: &Details) -> String {
 }
 
 fn outdated() -> Error {
-    Error::new(
-        ErrorKind::Outdated,
-        "changed_meanwhile",
-        "somebody changed this client record meanwhile, so nothing was saved",
-        "look at what stands there now, and decide anew",
-    )
+    Error::new(ErrorKind::Outdated, Problem::told("changed_meanwhile", &[]))
 }
 
 fn damaged(error: &serde_json::Error) -> Error {

@@ -41,42 +41,33 @@ pub struct Error {
 
 impl Error {
     /// An error of that kind.
-    pub fn new(kind: ErrorKind, code: &str, title: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind, problem: Problem::new(code, title, hint), provider: None }
+    pub const fn new(kind: ErrorKind, problem: Problem) -> Self {
+        Self { kind, problem, provider: None }
     }
 
     /// 400.
-    pub fn bad_request(code: &str, title: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(ErrorKind::BadRequest, code, title, hint)
+    pub const fn bad_request(problem: Problem) -> Self {
+        Self::new(ErrorKind::BadRequest, problem)
     }
 
     /// 403.
-    pub fn forbidden(code: &str, title: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Forbidden, code, title, hint)
+    pub const fn forbidden(problem: Problem) -> Self {
+        Self::new(ErrorKind::Forbidden, problem)
     }
 
     /// 409.
-    pub fn conflict(code: &str, title: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Conflict, code, title, hint)
+    pub const fn conflict(problem: Problem) -> Self {
+        Self::new(ErrorKind::Conflict, problem)
     }
 
     /// 404.
-    pub fn not_found(what: &str, hint: &str) -> Self {
-        Self::new(
-            ErrorKind::NotFound,
-            &format!("{}_unknown", what.replace([' ', '-'], "_").to_lowercase()),
-            format!("there is no such {what}"),
-            hint,
-        )
+    pub const fn not_found(problem: Problem) -> Self {
+        Self::new(ErrorKind::NotFound, problem)
     }
 
     /// An answer by the browser that belongs to nothing under way.
     pub fn unknown_state() -> Self {
-        Self::bad_request(
-            "state_unknown",
-            "this answer belongs to no sign-in that is under way: it was used already, or is too old",
-            "go back to the app and sign in once more",
-        )
+        Self::bad_request(Problem::told("state_unknown", &[]))
     }
 
     /// The provider sent the person back without a code.
@@ -97,15 +88,7 @@ impl Error {
             _ => ErrorKind::Forbidden,
         };
         let explanation = aadsts::explain_error(&provider);
-        let problem = if refusal.is_declined() && provider.codes.is_empty() {
-            Problem::new(
-                "declined",
-                "the sign-in was declined or broken off at the provider",
-                "sign in again; if an administrator has to approve the app first, ask them",
-            )
-        } else {
-            explanation.into()
-        };
+        let problem = if refusal.is_declined() && provider.codes.is_empty() { Problem::told("declined", &[]) } else { explanation.into() };
         Self { kind, problem, provider: Some(Box::new(provider)) }
     }
 }
@@ -119,30 +102,25 @@ impl Hint for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         let hint = error.hint().unwrap_or_else(|| "try again in a minute".to_owned());
-        Self::new(ErrorKind::Unavailable, "store", error.to_string(), hint)
+        Self::new(ErrorKind::Unavailable, Problem::new("store", error.to_string(), hint))
     }
 }
 
 impl From<CallbackError> for Error {
     fn from(error: CallbackError) -> Self {
-        Self::bad_request("callback_malformed", error.to_string(), "go back to the app and sign in once more")
+        Self::bad_request(Problem::told("callback_malformed", &[("error", &error)]))
     }
 }
 
 impl From<IssuerError> for Error {
     fn from(error: IssuerError) -> Self {
-        Self::bad_request(
-            "issuer_mismatch",
-            error.to_string(),
-            "go back to the app and sign in once more; if this comes back, show this page to your administrator",
-        )
+        Self::bad_request(Problem::told("issuer_mismatch", &[("error", &error)]))
     }
 }
 
 impl From<endpoints::Error> for Error {
     fn from(error: endpoints::Error) -> Self {
-        let hint = "copy both URLs whole from the provider's list of endpoints: Authorization URI and Token URL";
-        Self::bad_request("urls", error.to_string(), hint)
+        Self::bad_request(Problem::told("urls", &[("error", &error)]))
     }
 }
 
@@ -150,24 +128,15 @@ impl From<provider::Error> for Error {
     fn from(error: provider::Error) -> Self {
         let code = if error.is_transient() { "provider_unavailable" } else { "provider_metadata" };
         let hint = error.hint().unwrap_or_else(|| "try again in a minute".to_owned());
-        Self::new(ErrorKind::BadGateway, code, error.to_string(), hint)
+        Self::new(ErrorKind::BadGateway, Problem::new(code, error.to_string(), hint))
     }
 }
 
 impl From<IdTokenError> for Error {
     fn from(error: IdTokenError) -> Self {
         match error {
-            IdTokenError::Tenant(_) => Self::forbidden(
-                "tenant_not_allowed",
-                error.to_string(),
-                "sign in with an account of your organization; an administrator of this OneDesk can add the tenant to allowed_tenants",
-            ),
-            _ => Self::new(
-                ErrorKind::BadGateway,
-                "id_token_refused",
-                error.to_string(),
-                "sign in once more; if this comes back, an administrator compares the client record with the provider's settings",
-            ),
+            IdTokenError::Tenant(_) => Self::forbidden(Problem::told("tenant_not_allowed", &[("error", &error)])),
+            _ => Self::new(ErrorKind::BadGateway, Problem::told("id_token_refused", &[("error", &error)])),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::error::{Error, ErrorKind};
 use crate::crypto::{self, Keyring};
 use crate::flows::Browser;
 use crate::model::person::App;
-use crate::model::{Clock, ConnectionId, Secret};
+use crate::model::{Clock, ConnectionId, Problem, Secret};
 use crate::oauth::pkce::Verifier;
 use crate::store::flows::StateHash;
 use crate::store::sso::transit::{Claim, SignInRow, Transit};
@@ -162,11 +162,7 @@ impl SignIns {
         let row = match claim.map_err(|error| super::unknown_as(error, Error::unknown_state))? {
             Claim::Own(row) => row,
             Claim::Foreign => {
-                return Err(Error::bad_request(
-                    "state_foreign",
-                    "this answer belongs to a sign-in that began in another browser",
-                    "go back to the app in the browser in which you want to sign in, and sign in there",
-                ));
+                return Err(Error::bad_request(Problem::told("state_foreign", &[])));
             }
         };
         let plain = self.keyring.open(&SignInRow::context(&hash), &row.sealed).map_err(|_| unreadable())?;
@@ -180,10 +176,5 @@ fn state_hash(state: &str) -> StateHash {
 }
 
 fn unreadable() -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "state_unreadable",
-        "what was remembered about this sign-in cannot be opened",
-        "sign in once more; if this comes back, an administrator checks the master key: onedeskctl status",
-    )
+    Error::new(ErrorKind::Unavailable, Problem::told("state_unreadable", &[]))
 }

@@ -11,8 +11,8 @@ use super::error::Error;
 use super::sessions::Sessions;
 use super::{Service, unknown_as};
 use crate::crypto;
-use crate::model::Secret;
 use crate::model::person::App;
+use crate::model::{Problem, Secret};
 use crate::store::sso::sessions::{SessionHash, SessionRow};
 
 /// From one window of a browser to another.
@@ -53,14 +53,12 @@ impl Service {
     /// 400 for a code that was used, is older than a minute, or was never given; 403 where the person may not use the Widget.
     pub async fn hand_over(&self, code: &str) -> Result<Secret<String>, Error> {
         let now = self.clock.now();
-        let unknown = || {
-            Error::bad_request("hand_over_unknown", "this code was used, has expired, or was never given", "sign in again in the Widget")
-        };
+        let unknown = || Error::bad_request(Problem::told("hand_over_unknown", &[]));
         let from = self.hand_overs.take(code, now).ok_or_else(unknown)?;
         let signed_in = self.sessions.row(&from).await.map_err(|error| unknown_as(error, unknown))?;
         let apps = signed_in.apps.only(App::Widget);
         if !apps.contains(App::Widget) {
-            return Err(Error::forbidden("app_not_allowed", "this person may not use the Widget", "ask an administrator of this OneDesk"));
+            return Err(Error::forbidden(Problem::told("app_not_allowed.widget", &[])));
         }
         let (id, hash) = Sessions::fresh();
         self.sessions.add(SessionRow { hash, apps, is_admin: false, hints: None, created_at: now, seen_at: now, ..signed_in }).await?;

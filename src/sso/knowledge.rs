@@ -7,7 +7,7 @@ use super::error::{Error, ErrorKind};
 use super::groups::Membership;
 use super::record::Record;
 use super::wire::Wire;
-use crate::model::Secret;
+use crate::model::{Problem, Secret};
 use crate::oauth::claims::{Claims, Groups};
 use crate::oauth::endpoints::Version;
 use crate::oauth::provider::Provider;
@@ -60,12 +60,7 @@ pub async fn add_user_info(
         }
     };
     if members.get("sub").and_then(Value::as_str) != Some(claims.subject.as_str()) {
-        return Err(Error::new(
-            ErrorKind::BadGateway,
-            "user_info_foreign",
-            "the provider's user information is about somebody else",
-            "sign in once more; if this comes back, show this page to your administrator",
-        ));
+        return Err(Error::new(ErrorKind::BadGateway, Problem::told("user_info_foreign", &[])));
     }
     add(claims, &members);
     Ok(())
@@ -82,8 +77,7 @@ fn check_signed(members: &Map<String, Value>, claims: &Claims, record: &Record) 
     if issuer_fits && audience_fits {
         return Ok(());
     }
-    let hint = "sign in once more; if this comes back, show this page to your administrator";
-    Err(Error::new(ErrorKind::BadGateway, "user_info_foreign", "the provider's user information is not meant for us", hint))
+    Err(Error::new(ErrorKind::BadGateway, Problem::told("user_info_foreign.audience", &[])))
 }
 
 fn add(claims: &mut Claims, members: &Map<String, Value>) {
@@ -161,10 +155,5 @@ fn is_group(object: &Value) -> bool {
 }
 
 fn unreadable(kind: ErrorKind, why: &str) -> Error {
-    Error::new(
-        kind,
-        "groups_unreadable",
-        format!("the account is in too many groups for its ID token, and Microsoft Graph did not list them: {why}"),
-        "an administrator grants the app registration User.Read and GroupMember.Read.All of Microsoft Graph, or assigns groups to the app",
-    )
+    Error::new(kind, Problem::told("groups_unreadable", &[("why", &why)]))
 }

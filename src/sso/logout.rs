@@ -11,7 +11,7 @@ use super::sessions::Current;
 use super::{SIGNED_OUT_PATH, Service, seal};
 use crate::audit::Actor;
 use crate::crypto::{self, Keyring, Sealed};
-use crate::model::Secret;
+use crate::model::{Problem, Secret};
 use crate::oauth::claims::Claims;
 use crate::oauth::id_token::IdTokenError;
 use crate::oauth::issuer::Issuer;
@@ -107,11 +107,7 @@ impl Service {
     pub async fn front_channel(&self, sid: &str, issuer: Option<&str>, actor: &Actor) -> Result<(), Error> {
         let malformed = sid.is_empty() || sid.len() > 1000 || issuer.is_some_and(|issuer| self.connections.of_issuer(issuer).is_empty());
         if malformed {
-            return Err(Error::bad_request(
-                "logout_notice",
-                "this logout notice names no session of a provider that is known here",
-                "there is nothing to do",
-            ));
+            return Err(Error::bad_request(Problem::told("logout_notice", &[])));
         }
         let ended = self.sessions.end(Ending::Sid { sid: sid.to_owned(), issuer: issuer.map(str::to_owned) }).await?;
         self.noticed("front-channel notice", &ended, actor).await;
@@ -177,11 +173,7 @@ impl Service {
 }
 
 fn refused(why: &str) -> Error {
-    Error::bad_request(
-        "logout_token",
-        format!("the logout token is refused: {why}"),
-        "compare the client record with the provider's settings",
-    )
+    Error::bad_request(Problem::told("logout_token", &[("why", &why)]))
 }
 
 /// The words of ID tokens, about another token.

@@ -273,14 +273,11 @@ impl Service {
     /// 503 while `public_url` is not set.
     pub fn public_url(&self, path: &str) -> Result<String, Error> {
         let settings = self.settings.borrow();
-        settings.public_url.as_ref().map(|origin| origin.join(path)).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unavailable,
-                "public_url_missing",
-                "this OneDesk does not know its own address yet",
-                "set public_url in /etc/onedesk/onedeskd.toml (for example public_url = \"https://helpdesk.example.com\"); it takes effect at once",
-            )
-        })
+        settings
+            .public_url
+            .as_ref()
+            .map(|origin| origin.join(path))
+            .ok_or_else(|| Error::new(ErrorKind::Unavailable, Problem::told("public_url_missing.sso", &[])))
     }
 
     /// What the background does about once a minute: writes uses, removes what has run out, looks for new keys.
@@ -316,14 +313,7 @@ fn unknown_as(error: store::Error, unknown: impl Fn() -> Error) -> Error {
 
 /// Seals a secret of single sign-on.
 fn seal(keyring: &Keyring, context: &str, secret: &Secret<String>) -> Result<Sealed, Error> {
-    keyring.seal(context, secret).map_err(|_| {
-        Error::new(
-            ErrorKind::Unavailable,
-            "master_key",
-            "there is no master key to seal this with",
-            "an administrator of this host restores the master key; onedeskctl status says which",
-        )
-    })
+    keyring.seal(context, secret).map_err(|_| Error::new(ErrorKind::Unavailable, Problem::told("master_key.absent", &[])))
 }
 
 #[cfg(test)]

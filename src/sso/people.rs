@@ -9,7 +9,7 @@ use super::newcomer::{Decision, Newcomer};
 use super::record::Record;
 use crate::audit::Actor;
 use crate::model::person::{CreatedBy, Kind, Person, canonical_email};
-use crate::model::{Clock, ConflictId, PersonId};
+use crate::model::{Clock, ConflictId, PersonId, Problem};
 use crate::store;
 use crate::store::audit::AuditEntry;
 use crate::store::sso::people::{Admission, ConflictRow, Entrance, Entry, Known, Page, People as Store, Standing};
@@ -111,11 +111,7 @@ impl People {
         line.outcome = "email_conflict".to_owned();
         line.detail = format!("{email}: {reason}");
         self.store.queue(conflict, MOST_CONFLICTS, line).await?;
-        Ok(Error::conflict(
-            "email_conflict",
-            format!("there is a person with the e-mail address {email} already, and {reason}"),
-            "an administrator of this OneDesk decides whether it is you: onedeskctl people conflicts; then sign in again",
-        ))
+        Ok(Error::conflict(Problem::told("email_conflict", &[("email", &email), ("reason", &reason)])))
     }
 
     /// Adds a person by hand.
@@ -124,15 +120,11 @@ impl People {
     /// 400 for an address that is none, 409 for one that is somebody's.
     pub async fn add(&self, kind: Kind, email: &str, name: Option<&str>, actor: &Actor) -> Result<Known, Error> {
         let Some(email) = canonical_email(email) else {
-            return Err(Error::bad_request(
-                "email",
-                "email: this is no e-mail address that can be compared",
-                "give it as name@domain, in ASCII letters",
-            ));
+            return Err(Error::bad_request(Problem::told("email", &[])));
         };
         let name = name.map(str::trim).filter(|name| !name.is_empty());
         if name.is_some_and(|name| name.chars().count() > 200 || name.contains(char::is_control)) {
-            return Err(Error::bad_request("name", "name: longer than 200 characters, or with a control character", "give a shorter name"));
+            return Err(Error::bad_request(Problem::told("name", &[])));
         }
         let now = self.clock.now();
         let person = Person {
@@ -148,11 +140,7 @@ impl People {
         line.detail = format!("{email} as {}", kind.as_str());
         match self.store.add_person(person.clone(), line).await {
             Ok(()) => Ok(Known { person, identities: Vec::new() }),
-            Err(store::Error::Conflict) => Err(Error::conflict(
-                "email_taken",
-                format!("there is a person with the e-mail address {email} already"),
-                "see who under People in the administration, or: onedeskctl people list; an address belongs to one person, be they user or customer",
-            )),
+            Err(store::Error::Conflict) => Err(Error::conflict(Problem::told("email_taken", &[("email", &email)]))),
             Err(error) => Err(error.into()),
         }
     }
@@ -171,7 +159,7 @@ impl People {
     /// 404.
     pub async fn get(&self, id: PersonId) -> Result<Known, Error> {
         self.store.person(id).await.map_err(|error| match error {
-            store::Error::NotFound => Error::not_found("person", "see who there is: onedeskctl people list"),
+            store::Error::NotFound => Error::not_found(Problem::told("person_unknown", &[])),
             error => error.into(),
         })
     }
@@ -183,7 +171,7 @@ impl People {
     pub async fn remove(&self, id: PersonId, actor: &Actor) -> Result<(), Error> {
         let removed = self.store.remove_person(id, actor.entry(self.clock.now(), "person.remove", id.to_string())).await;
         removed.map_err(|error| match error {
-            store::Error::NotFound => Error::not_found("person", "see who there is: onedeskctl people list"),
+            store::Error::NotFound => Error::not_found(Problem::told("person_unknown", &[])),
             error => error.into(),
         })
     }
@@ -205,8 +193,8 @@ impl People {
         let line = actor.entry(self.clock.now(), action, id.to_string());
         let done = if approve { self.store.approve(id, line).await } else { self.store.deny(id, line).await };
         done.map_err(|error| match error {
-            store::Error::NotFound => Error::not_found("conflict", "see what waits for a decision: onedeskctl people conflicts"),
-            store::Error::Conflict => Error::conflict("account_linked", "the account belongs to another person by now", "deny it"),
+            store::Error::NotFound => Error::not_found(Problem::told("conflict_unknown", &[])),
+            store::Error::Conflict => Error::conflict(Problem::told("account_linked", &[])),
             error => error.into(),
         })
     }
@@ -230,21 +218,13 @@ fn lines(admission: &Admission, person: PersonId, newcomer: &Newcomer, record: &
 
 /// Seen where the two grew up apart: by a record whose provider told no object id, and by another one of the same tenant.
 fn two_people(one: PersonId, other: PersonId) -> Error {
-    Error::conflict(
-        "two_people",
-        format!("this account belongs to two people here, {one} and {other}"),
-        "an administrator of this OneDesk removes the one that is not needed: onedeskctl people list, onedeskctl people remove ID; then sign in again",
-    )
+    Error::conflict(Problem::told("two_people", &[("one", &one), ("other", &other)]))
 }
 
 fn other_kind(newcomer: &Newcomer, held: Kind, what: &str) -> Error {
     let email = newcomer.email.as_ref().map_or_else(String::new, |email| format!(" ({email})"));
-    Error::conflict(
+    Error::conflict(Problem::told(
         "email_held",
-        format!("{what}{email} belongs to a {}, so it cannot sign in as a {}", held.as_str(), newcomer.kind.as_str()),
-        format!(
-            "sign in where {} sign in; if that is wrong, an administrator removes the other record: onedeskctl people list, onedeskctl people remove ID",
-            held.plural()
-        ),
-    )
+        &[("held", &held.as_str()), ("kind", &newcomer.kind.as_str()), ("what", &what), ("email", &email), ("holders", &held.plural())],
+    ))
 }

@@ -61,14 +61,7 @@ impl Record {
     /// # Errors
     /// 503 where they mean nothing.
     pub fn endpoints(&self) -> Result<&Endpoints, Error> {
-        self.endpoints.as_ref().ok_or_else(|| {
-            Error::new(
-                super::ErrorKind::Unavailable,
-                "urls",
-                "the URLs of this client record do not belong together",
-                "an administrator corrects them: onedeskctl sso show, onedeskctl sso set",
-            )
-        })
+        self.endpoints.as_ref().ok_or_else(|| Error::new(super::ErrorKind::Unavailable, Problem::told("urls.apart", &[])))
     }
 
     /// What kind of provider it is of.
@@ -173,9 +166,5 @@ impl Record {
 }
 
 fn secret_ended(name: &str, at: Timestamp) -> Problem {
-    Problem::new(
-        "sso_secret_expired",
-        format!("the client secret of the SSO record {name} ended {}", at.strftime("%Y-%m-%d")),
-        "make a new secret at the provider, then: onedeskctl sso set ID --client-secret-file FILE",
-    )
+    Problem::told("sso_secret_expired", &[("day", &at.strftime("%Y-%m-%d")), ("name", &name)])
 }

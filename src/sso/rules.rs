@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::record::Record;
 use super::wishes::Details;
+use crate::model::Problem;
 
 /// Whether `new` is another provider or client, so that a code of a sign-in under way must not go there.
 pub fn means_another(old: &Details, new: &Details) -> bool {
@@ -24,31 +25,19 @@ pub fn means_other_metadata(old: &Details, new: &Details) -> bool {
 /// 409: what is missing, or has to be confirmed.
 pub fn may_enable(record: &Record, confirm: bool) -> Result<(), Error> {
     if record.is_multi_tenant() && record.details.allowed_tenants.is_empty() {
-        return Err(Error::conflict(
-            "tenants_missing",
-            "the URLs are for accounts of every tenant, and the record does not say which may sign in",
-            "list the tenants by their GUIDs: onedeskctl sso set ID --allowed-tenant T; for customers of any tenant: --allowed-tenant '*'",
-        ));
+        return Err(Error::conflict(Problem::told("tenants_missing", &[])));
     }
     if let Some(problem) = record.row.problem.as_ref().filter(|problem| problem.code == "metadata_missing") {
-        return Err(Error::conflict("metadata_missing", problem.title.clone(), problem.hint.clone()));
+        return Err(Error::conflict(Problem::new("metadata_missing", problem.title.clone(), problem.hint.clone())));
     }
     if confirm {
         return Ok(());
     }
     if let Some(problem) = &record.row.problem {
-        return Err(Error::conflict(
-            "confirm_needed",
-            format!("something is wrong with this record: {}", problem.title),
-            "mend it, or confirm: onedeskctl sso set ID --enabled true --confirm",
-        ));
+        return Err(Error::conflict(Problem::told("confirm_needed", &[("what", &problem.title)])));
     }
     if record.row.tried_at.is_none() {
-        return Err(Error::conflict(
-            "confirm_needed",
-            "this record was never tried, and people could be locked out by it",
-            "try it in the administration pages (onedeskctl admin-link), or confirm: onedeskctl sso set ID --enabled true --confirm",
-        ));
+        return Err(Error::conflict(Problem::told("confirm_needed.never_tried", &[])));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::{CALLBACK_PATH, Service};
 use crate::audit::Actor;
 use crate::flows::Browser;
 use crate::model::person::App;
-use crate::model::{ConnectionId, PersonId, Secret};
+use crate::model::{ConnectionId, PersonId, Problem, Secret};
 use crate::oauth::authorization::{AuthorizationRequest, ResponseMode};
 use crate::oauth::callback::{Callback, Outcome};
 use crate::oauth::claims::Claims;
@@ -102,8 +102,8 @@ impl Service {
 
     fn may_begin(&self, record: &Record, beginning: &Beginning) -> Result<(), Error> {
         if !record.kind().apps().contains(beginning.app) {
-            let title = format!("{} have no {}", record.kind().plural(), beginning.app.title());
-            return Err(Error::new(ErrorKind::NotFound, "app_unknown", title, "use one of the URLs that onedeskctl sso urls shows"));
+            let (people, app) = (record.kind().plural(), beginning.app.title());
+            return Err(Error::new(ErrorKind::NotFound, Problem::told("app_unknown", &[("people", &people), ("app", &app)])));
         }
         if beginning.purpose == Purpose::Test { Ok(()) } else { self.is_open(record) }
     }
@@ -112,18 +112,10 @@ impl Service {
     fn is_open(&self, record: &Record) -> Result<(), Error> {
         let kind = record.kind();
         if !self.connections.switches().allow(kind) {
-            return Err(Error::forbidden(
-                "sso_off",
-                format!("single sign-on for {} is switched off", kind.plural()),
-                format!("sign in as you did before; an administrator switches it on: onedeskctl sso enable {}", kind.plural()),
-            ));
+            return Err(Error::forbidden(Problem::told("sso_off", &[("people", &kind.plural())])));
         }
         if !record.row.enabled {
-            return Err(Error::forbidden(
-                "record_off",
-                "this way to sign in is switched off",
-                "sign in as you did before; an administrator switches it on: onedeskctl sso set ID --enabled true",
-            ));
+            return Err(Error::forbidden(Problem::told("record_off", &[])));
         }
         Ok(())
     }
@@ -204,11 +196,7 @@ impl Service {
     /// A browser without our cookie may have lost it, or may have been handed somebody else's answer. Beginning anew is right for both.
     async fn begin_again(&self, pending: &Pending) -> Result<Departure, Error> {
         if pending.restarted {
-            return Err(Error::bad_request(
-                "cookie_missing",
-                "the browser does not keep this site's cookie, so nobody can tell that the sign-in is its own",
-                "allow cookies for this site; if the browser does, an administrator checks that public_url is the address that people use",
-            ));
+            return Err(Error::bad_request(Problem::told("cookie_missing", &[])));
         }
         let record = self.connections.get(pending.connection)?;
         let beginning = Beginning {
@@ -320,11 +308,10 @@ impl Service {
         actor: &Actor,
     ) -> Result<SignedIn, Error> {
         if !given.apps.contains(pending.app) {
-            return Err(Error::forbidden(
+            return Err(Error::forbidden(Problem::told(
                 "app_not_allowed",
-                format!("{} may not use the {}", claims.signed_in_as(), pending.app.title()),
-                "ask an administrator of this OneDesk to add you to a group that may",
-            ));
+                &[("account", &claims.signed_in_as()), ("app", &pending.app.title())],
+            )));
         }
         let newcomer = Arc::new(Newcomer::from_claims(record, &claims));
         let (id, hash) = Sessions::fresh();
@@ -365,18 +352,9 @@ fn target(app: App, return_to: Option<&str>) -> String {
 }
 
 fn changed() -> Error {
-    Error::bad_request(
-        "record_changed",
-        "the client record was changed or removed while you signed in",
-        "go back to the app and sign in once more",
-    )
+    Error::bad_request(Problem::told("record_changed", &[]))
 }
 
 fn circle(app: App) -> Error {
-    Error::bad_request(
-        "redirect_loop",
-        format!("you were signed in three times in a row, and the {} sent you back each time", app.title()),
-        "an administrator checks that the app is reached at the address in public_url, so that the browser sends the session cookie, and \
-         that the web server in front of the app asks /sso/check with that cookie; single sign-on can be switched off: onedeskctl sso disable",
-    )
+    Error::bad_request(Problem::told("redirect_loop", &[("app", &app.title())]))
 }

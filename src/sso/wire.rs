@@ -110,26 +110,18 @@ fn too_slow() -> Error {
 }
 
 fn unread(error: &Error) -> Problem {
-    Problem::new(
-        "metadata_unread",
-        format!("the provider's metadata could not be read yet: {error}"),
-        "check the network and the proxy of this host; it is read again at the next sign-in or change of the record",
-    )
+    Problem::told("metadata_unread", &[("error", &error)])
 }
 
 fn missing(record: &Record, error: &Error) -> Problem {
     let needed = match (&record.details.issuer, &record.details.jwks_uri) {
-        _ if record.version().is_entra() => return Problem::new("metadata", error.to_string(), "check the tenant in the two URLs"),
+        _ if record.version().is_entra() => return Problem::told("metadata.tenant", &[("error", &error)]),
         (None, None) => "issuer and jwks_uri",
         (None, Some(_)) => "issuer",
         (Some(_), None) => "jwks_uri",
         (Some(_), Some(_)) => {
-            return Problem::new("metadata", error.to_string(), "compare issuer and jwks_uri with the provider's documentation");
+            return Problem::told("metadata", &[("error", &error)]);
         }
     };
-    Problem::new(
-        "metadata_missing",
-        format!("the provider's metadata was not found by its two URLs ({error}); {needed} must be given"),
-        format!("give {needed} as the provider documents it: onedeskctl sso set {} --issuer U --jwks-uri U", record.id()),
-    )
+    Problem::told("metadata_missing", &[("error", &error), ("needed", &needed), ("id", &record.id())])
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::error::Error;
 use super::groups::GroupRule;
 use crate::model::person::Kind;
-use crate::model::{Secret, TenantId};
+use crate::model::{Problem, Secret, TenantId};
 
 /// A new record, or a change of one: what is left out stays as it is, `null` clears what may be absent.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -154,7 +154,7 @@ impl Wishes {
 }
 
 fn bad(name: &str, what: impl std::fmt::Display, hint: impl Into<String>) -> Error {
-    Error::bad_request(name, format!("{name}: {what}"), hint)
+    Error::bad_request(Problem::new(name, format!("{name}: {what}"), hint))
 }
 
 fn needed(name: &str, wish: Option<&str>, value: &mut String, longest: usize) -> Result<(), Error> {

@@ -33,7 +33,7 @@ pub fn find(key: &str) -> Option<&'static str> {
 fn file_of(section: &str) -> &'static str {
     match section.split('.').next() {
         Some("admin") => ADMIN,
-        Some("error") => ERRORS,
+        Some("error" | "problem") => ERRORS,
         Some("aadsts" | "mail" | "oauth" | "explain") => MICROSOFT,
         _ => APPS,
     }

@@ -89,6 +89,9 @@ fn every_text_that_is_asked_for_is_there_and_every_text_is_asked_for() {
             }
         }
     }
+    let told: Vec<String> =
+        problems(&sources).flat_map(|(name, _)| ["title", "hint"].map(|part| format!("problem.{name}.{part}"))).collect();
+    asked.extend(told.iter().map(String::as_str));
     let missing: Vec<_> = asked.iter().filter(|key| find(key).is_none()).collect();
     assert!(missing.is_empty(), "texts that are not in the catalogue: {missing:?}");
     let is_used = |key: &str| match key.strip_prefix("error.headline.") {
@@ -98,4 +101,23 @@ fn every_text_that_is_asked_for_is_there_and_every_text_is_asked_for() {
     };
     let unused: Vec<_> = keys().filter(|key| !is_used(key)).collect();
     assert!(unused.is_empty(), "texts that nobody asks for: {unused:?}");
+}
+
+/// Every problem that the catalogue tells: its name, and the places that its caller fills, as they stand in the source.
+fn problems(sources: &[(PathBuf, String)]) -> impl Iterator<Item = (&str, &str)> {
+    let calls = sources.iter().flat_map(|(_, source)| source.split("Problem::told(").skip(1));
+    calls
+        .filter_map(|call| call.trim_start().strip_prefix('"')?.split_once('"'))
+        .map(|(name, rest)| (name, rest.split(']').next().unwrap()))
+}
+
+#[test]
+fn every_place_in_the_words_of_a_problem_is_filled() {
+    let sources = sources();
+    for (name, filled) in problems(&sources) {
+        let words = ["title", "hint"].map(|part| find(&format!("problem.{name}.{part}")).unwrap()).join(" ");
+        let places = words.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(place, _)| place);
+        let unfilled: Vec<_> = places.filter(|place| !filled.contains(&format!("(\"{place}\","))).collect();
+        assert!(unfilled.is_empty(), "{name}: {unfilled:?}");
+    }
 }

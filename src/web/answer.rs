@@ -82,21 +82,13 @@ pub async fn not_found(State(door): State<Door>, Extension(visitor): Extension<V
 
 /// That there is nothing at `path`.
 pub fn missing(door: &Door, visitor: &Visitor, path: &str) -> Response {
-    let problem = Problem::new(
-        "unknown_path",
-        format!("there is nothing at {path}"),
-        "check the address; the links of this OneDesk come from onedeskctl and from the app registration's redirect URIs",
-    );
+    let problem = Problem::told("unknown_path", &[("path", &path)]);
     problem_answer(door, visitor, StatusCode::NOT_FOUND, &problem, None)
 }
 
 /// A method that the path does not know.
 pub async fn wrong_method(State(door): State<Door>, Extension(visitor): Extension<Visitor>) -> Response {
-    let problem = Problem::new(
-        "wrong_method",
-        "this address is not asked that way",
-        "go back and use the page's own link or button; programs find the methods in the header Allow",
-    );
+    let problem = Problem::told("wrong_method", &[]);
     problem_answer(&door, &visitor, StatusCode::METHOD_NOT_ALLOWED, &problem, None)
 }
 

@@ -118,7 +118,7 @@ where
         Ok(Ok(page)) => see_other(&format!("{result_path}/{}", door.results.keep(Page::Connected(page))), None),
         Ok(Err(error)) => refuse(door, visitor, &error),
         Err(_) => {
-            let problem = Problem::new("interrupted", "the service stopped while you came back", "open the link again in a minute");
+            let problem = Problem::told("interrupted.callback", &[]);
             problem_answer(door, visitor, StatusCode::SERVICE_UNAVAILABLE, &problem, None)
         }
     }
@@ -128,11 +128,7 @@ async fn result(State(door): State<Door>, Extension(visitor): Extension<Visitor>
     match door.results.get(&id) {
         Some(page) => door.pages.render(&page).into_response(),
         None => {
-            let problem = Problem::new(
-                "result_gone",
-                "this page is only kept for a short while",
-                "nothing is lost: onedeskctl mailbox list and onedeskctl directory status show what is connected",
-            );
+            let problem = Problem::told("result_gone", &[]);
             problem_answer(&door, &visitor, StatusCode::NOT_FOUND, &problem, None)
         }
     }

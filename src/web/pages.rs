@@ -89,14 +89,8 @@ impl Pages {
     /// What to say instead, where its package is missing or broken.
     pub fn packaged(&self, name: &str, values: &Value) -> Result<Html<String>, Problem> {
         self.0.render(name, values).map(Html).map_err(|absent| match absent {
-            Absent::NotInstalled { package } => Problem::new(
-                "page_not_installed",
-                "this page is not installed",
-                format!("install its package on this host, and restart onedeskd: dnf install {package}"),
-            ),
-            Absent::Broken => {
-                Problem::new("page_broken", "this page is damaged", "see journalctl -u onedeskd, and install the package of the page again")
-            }
+            Absent::NotInstalled { package } => Problem::told("page_not_installed", &[("package", &package)]),
+            Absent::Broken => Problem::told("page_broken", &[]),
         })
     }
 

@@ -77,20 +77,16 @@ async fn decide(visit: Visit, Path(id): Path<String>, Extension(sent): Extension
         "approve" => true,
         "deny" => false,
         _ => {
-            let problem = Problem::new("decision", "the form does not say what was decided", "go back and press one of the two buttons");
+            let problem = Problem::told("decision", &[]);
             return visit.problem(StatusCode::BAD_REQUEST, &problem);
         }
     };
     if approve && !sent.is_ticked("sure") {
-        let problem = Problem::new(
-            "confirm_needed",
-            "linking an account lets its owner in as that person, and is not undone by a button",
-            "go back, tick the box beside the button, and press it again",
-        );
+        let problem = Problem::told("confirm_needed.link", &[]);
         return visit.problem(StatusCode::CONFLICT, &problem);
     }
     let decided = async {
-        let unknown = |_| Error::not_found("conflict", "somebody else may have decided it meanwhile");
+        let unknown = |_| Error::not_found(Problem::told("conflict_unknown.decided", &[]));
         visit.door.services.sso.people().resolve(id.parse().map_err(unknown)?, approve, &visit.admin.actor).await
     };
     match decided.await {

@@ -97,6 +97,6 @@ async fn remove(visit: Visit, Path(tenant): Path<String>) -> Response {
 }
 
 fn unknown(visit: &Visit) -> Response {
-    let problem = Problem::new("directory_unknown", "no such tenant is connected", "choose one under Directory");
+    let problem = Problem::told("directory_unknown", &[]);
     visit.problem(StatusCode::NOT_FOUND, &problem)
 }

@@ -87,7 +87,7 @@ async fn test(
         Err(error) => return refuse(&door, &visitor, &error),
     }
     let beginning = || {
-        let unknown = || Error::not_found("client record", "see which there are: onedeskctl sso list");
+        let unknown = || Error::not_found(Problem::told("client_record_unknown", &[]));
         let connection: ConnectionId = connection.parse().map_err(|_| unknown())?;
         let record = door.services.sso.connections().get(connection)?;
         let app = record.apps().next().ok_or_else(unknown)?;
@@ -115,11 +115,7 @@ async fn left(State(door): State<Door>) -> Response {
 
 /// Tells somebody without a session how to get one. The page is compiled in: it works without the package of the pages.
 pub fn refuse_stranger(door: &Door, visitor: &Visitor) -> Response {
-    let problem = Problem::new(
-        "admin_only",
-        "this page is for administrators of this OneDesk",
-        "make a link on this host and open it within 15 minutes: onedeskctl admin-link",
-    );
+    let problem = Problem::told("admin_only", &[]);
     if visitor.wants_json {
         let document = ProblemDocument::from_problem(403, "not allowed", &problem).request(visitor.request_id);
         return (StatusCode::FORBIDDEN, [(CONTENT_TYPE, ProblemDocument::MEDIA_TYPE)], document.to_json()).into_response();

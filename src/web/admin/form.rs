@@ -20,11 +20,7 @@ impl Form {
         let mut fields: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(body) {
             if fields.iter().any(|(known, _)| *known == name) || fields.len() == 100 {
-                return Err(Error::bad_request(
-                    "doubled",
-                    "a field of the form came more than once",
-                    "load the page anew and send it again",
-                ));
+                return Err(Error::bad_request(Problem::told("doubled.field", &[])));
             }
             fields.push((name.into_owned(), value.into_owned()));
         }

@@ -10,6 +10,7 @@ use axum::response::Response;
 use super::entry::refuse_stranger;
 use super::form::Form;
 use crate::audit::Actor;
+use crate::model::Problem;
 use crate::sso::{AdminSession, Error};
 use crate::web::Door;
 use crate::web::front::Visitor;
@@ -68,11 +69,7 @@ pub fn is_near(door: &Door, visitor: &Visitor) -> Result<(), Error> {
     if is_near {
         return Ok(());
     }
-    Err(Error::forbidden(
-        "admin_networks",
-        "the administration is not open to your network",
-        "add it to networks under [admin] in /etc/onedesk/onedeskd.toml",
-    ))
+    Err(Error::forbidden(Problem::told("admin_networks", &[])))
 }
 
 /// The request with its form read, if it may do what it wants to do.
@@ -84,16 +81,10 @@ async fn checked(door: &Door, admin: &Admin, request: Request) -> Result<Request
     if !comes_from_us(door, &parts.headers) {
         return Err(foreign());
     }
-    let body = to_bytes(body, LARGEST_FORM)
-        .await
-        .map_err(|_| Error::bad_request("too_long", "the form is larger than 512 KiB", "go back and send less"))?;
+    let body = to_bytes(body, LARGEST_FORM).await.map_err(|_| Error::bad_request(Problem::told("too_long.form", &[])))?;
     let form = Form::parse(&body)?;
     if !admin.session.made(form.get("token")) {
-        return Err(Error::forbidden(
-            "form_token",
-            "this form belongs to another session of the administration, or to an older one",
-            "go back, load the page anew and send it again; what you typed is still in your browser",
-        ));
+        return Err(Error::forbidden(Problem::told("form_token", &[])));
     }
     parts.extensions.insert(form);
     Ok(Request::from_parts(parts, Body::empty()))
@@ -101,9 +92,5 @@ async fn checked(door: &Door, admin: &Admin, request: Request) -> Result<Request
 
 /// What another site is told that sends a form here.
 pub fn foreign() -> Error {
-    Error::forbidden(
-        "foreign_form",
-        "this form comes from another site, so nothing was done",
-        "open the administration under the address of public_url and send it from there",
-    )
+    Error::forbidden(Problem::told("foreign_form", &[]))
 }

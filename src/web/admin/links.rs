@@ -27,7 +27,7 @@ pub fn keep(visit: &Visit, invitation: Invitation, path: &str, subject: &str) ->
 pub fn show(visit: &Visit, name: &str, here: &str) -> Response {
     let link = visit.door.links.get(name).filter(|link| visit.admin.session.made(&link.owner));
     let Some(link) = link else {
-        let problem = Problem::new("link_unknown", "this link is no longer shown", "make another one; older ones stay good until they end");
+        let problem = Problem::told("link_unknown", &[]);
         return visit.problem(StatusCode::NOT_FOUND, &problem);
     };
     let page = context! {

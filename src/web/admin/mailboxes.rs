@@ -197,7 +197,7 @@ fn find(visit: &Visit, address: &str) -> Result<MailboxStatus, Error> {
 }
 
 fn unknown() -> Error {
-    Error::BadRequest(Problem::new("mailbox_unknown", "this is no mailbox's address", "choose one under Mailboxes"))
+    Error::BadRequest(Problem::told("mailbox_unknown", &[]))
 }
 
 fn refuse(visit: &Visit, error: &Error) -> Response {

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::form::{Faults, Form};
 use super::paging::{ROWS, with};
 use super::shell::{Visit, When};
-use crate::model::PersonId;
 use crate::model::person::Kind;
+use crate::model::{PersonId, Problem};
 use crate::sso::{Error, ErrorKind, Known};
 use crate::web::Door;
 use crate::web::sso::status;
@@ -91,7 +91,7 @@ async fn new(visit: Visit) -> Response {
 async fn add(visit: Visit, Extension(sent): Extension<Form>) -> Response {
     let values = Values { kind: sent.get("kind").to_owned(), email: sent.get("email").to_owned(), name: sent.get("name").to_owned() };
     let added = async {
-        let kind = Kind::from_word(&values.kind).ok_or_else(|| Error::bad_request("kind", "kind: it is missing", "choose one"))?;
+        let kind = Kind::from_word(&values.kind).ok_or_else(|| Error::bad_request(Problem::told("kind", &[])))?;
         visit.door.services.sso.people().add(kind, &values.email, Some(&values.name), &visit.admin.actor).await
     };
     match added.await {
@@ -128,5 +128,5 @@ async fn remove(visit: Visit, Path(id): Path<String>) -> Response {
 }
 
 fn read(id: &str) -> Result<PersonId, Error> {
-    id.parse().map_err(|_| Error::new(ErrorKind::NotFound, "person_unknown", "there is no such person", "choose one under People"))
+    id.parse().map_err(|_| Error::new(ErrorKind::NotFound, Problem::told("person_unknown.page", &[])))
 }

@@ -40,7 +40,7 @@ fn path_of(id: ConnectionId) -> String {
 
 /// The record that the address names.
 fn find(visit: &Visit, id: &str) -> Result<Arc<Record>, Error> {
-    let unknown = || Error::not_found("client record", "choose one under Single Sign On");
+    let unknown = || Error::not_found(Problem::told("client_record_unknown.page", &[]));
     visit.door.services.sso.connections().get(id.parse().map_err(|_| unknown())?)
 }
 
@@ -91,7 +91,7 @@ fn show(visit: &Visit, code: StatusCode, record: &Record, refusal: Option<&Error
 /// What a trial showed: every claim and check, and what a sign-in would do.
 async fn tried(visit: Visit, Path(name): Path<String>) -> Response {
     let Some(trial) = visit.door.trials.get(&name) else {
-        let problem = Problem::new("trial_unknown", "this test is no longer shown", "test the sign-in once more");
+        let problem = Problem::told("trial_unknown", &[]);
         return visit.problem(StatusCode::NOT_FOUND, &problem);
     };
     let page = context! {

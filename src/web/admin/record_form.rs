@@ -192,7 +192,7 @@ fn day(text: &str) -> Result<Option<Timestamp>, Faults> {
     }
     let at = Some(text).filter(|text| text.len() == 10).and_then(|text| format!("{text}T00:00:00Z").parse().ok());
     at.map(Some).ok_or_else(|| {
-        let problem = Problem::new("secret_expires_at", "this is no date", "write it as year-month-day, for example 2027-11-30");
+        let problem = Problem::told("secret_expires_at", &[]);
         Faults::of("secret_expires_at", &problem)
     })
 }

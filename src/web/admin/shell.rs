@@ -118,7 +118,7 @@ fn done(word: &str) -> Option<&'static str> {
 
 /// What there is not, behind the guard.
 pub async fn not_found(visit: Visit, OriginalUri(uri): OriginalUri) -> Response {
-    let problem = Problem::new("unknown_path", format!("there is nothing at {}", uri.path()), "go on by the links above");
+    let problem = Problem::told("unknown_path.admin", &[("path", &uri.path())]);
     visit.problem(StatusCode::NOT_FOUND, &problem)
 }
 

@@ -89,7 +89,7 @@ async fn switch(visit: Visit, Extension(sent): Extension<Form>) -> Response {
         _ => None,
     };
     let (Some(kind), Some(enabled)) = (Kind::from_word(sent.get("kind")), enabled) else {
-        let problem = Problem::new("switch", "the form does not say which switch to set, or how", "go back and press the button again");
+        let problem = Problem::told("switch", &[]);
         return visit.problem(StatusCode::BAD_REQUEST, &problem);
     };
     match visit.door.services.sso.switch(kind, enabled, &visit.admin.actor).await {

@@ -39,9 +39,6 @@ async fn download(visit: Visit, Extension(sent): Extension<Form>) -> Response {
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}.tar.gz\""));
     match (bundle.archive(&name, now), disposition) {
         (Ok(bytes), Ok(disposition)) => ([(CONTENT_TYPE, ARCHIVE), (CONTENT_DISPOSITION, disposition)], bytes).into_response(),
-        _ => visit.problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &Problem::new("support_bundle", "the bundle could not be put together", "run on this host: onedeskctl support-bundle"),
-        ),
+        _ => visit.problem(StatusCode::INTERNAL_SERVER_ERROR, &Problem::told("support_bundle", &[])),
     }
 }

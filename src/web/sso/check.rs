@@ -18,6 +18,7 @@ use super::super::front::Visitor;
 use super::login::with_return_to;
 use super::parameters::once;
 use super::{cookies, refuse};
+use crate::model::Problem;
 use crate::model::person::{App, Kind};
 use crate::settings::Settings;
 use crate::sso::{Current, ReturnTo, Service};
@@ -107,8 +108,7 @@ fn header(text: &str) -> HeaderValue {
 
 async fn check(State(door): State<Door>, Extension(visitor): Extension<Visitor>, request: Request) -> Response {
     let asked = once(request.uri().query().unwrap_or_default(), ["app", "redirect"]).and_then(|[app, redirect]| {
-        let unknown =
-            || crate::sso::Error::bad_request("app", "app: it is none of main, widget, kb, portal", "correct the web server's settings");
+        let unknown = || crate::sso::Error::bad_request(Problem::told("app", &[]));
         let app = app.map(|app| App::from_word(&app).ok_or_else(unknown)).transpose()?;
         Ok((app, redirect.as_deref() == Some("1")))
     });

@@ -17,8 +17,8 @@ use super::parameters::once;
 use super::{cookies, refuse};
 use crate::audit::Actor;
 use crate::flows::Browser;
-use crate::model::ConnectionId;
 use crate::model::person::{App, Kind};
+use crate::model::{ConnectionId, Problem};
 use crate::oauth::callback::{Callback, CallbackError};
 use crate::sso::{Arrival, Beginning, CALLBACK_PATH, Departure, Error, ErrorKind, Purpose, ReturnTo, SignedIn};
 use crate::texts::{filled, text};
@@ -78,15 +78,14 @@ fn initiated(door: &Door, text: &str) -> Result<Beginning, Error> {
     let records = connections.of_issuer(iss.as_deref().unwrap_or_default());
     let is_open = |record: &&std::sync::Arc<crate::sso::Record>| record.row.enabled && switches.allow(record.kind());
     // A record that is switched off is still this issuer's: its page says so.
-    let record = records.iter().find(is_open).or_else(|| records.first()).ok_or_else(|| {
-        Error::bad_request("issuer_unknown", "nobody signs in here by that provider", "open the app itself and sign in there")
-    })?;
+    let record =
+        records.iter().find(is_open).or_else(|| records.first()).ok_or_else(|| Error::bad_request(Problem::told("issuer_unknown", &[])))?;
     let origin = door.services.sso.public_url("")?;
     let return_to = match target.as_deref().filter(|target| !target.is_empty()) {
         None => None,
-        Some(target) => Some(ReturnTo::on_origin(target, &origin).ok_or_else(|| {
-            Error::bad_request("target_link_uri", "the provider wants to send you to another site", "open the app itself and sign in there")
-        })?),
+        Some(target) => {
+            Some(ReturnTo::on_origin(target, &origin).ok_or_else(|| Error::bad_request(Problem::told("target_link_uri", &[])))?)
+        }
     };
     Ok(Beginning {
         connection: record.id(),
@@ -116,12 +115,7 @@ async fn choose(State(door): State<Door>, Extension(visitor): Extension<Visitor>
         return depart(&door, &visitor, Ok(beginning)).await;
     }
     if records.is_empty() {
-        let hint = "sign in to the app as you did before; an administrator switches it on: onedeskctl sso enable users";
-        return refuse(
-            &door,
-            &visitor,
-            &Error::forbidden("sso_off", format!("there is no single sign-on for the {} now", app.title()), hint),
-        );
+        return refuse(&door, &visitor, &Error::forbidden(Problem::told("sso_off.app", &[("app", &app.title())])));
     }
     let mut page = NoticePage::new(filled("choose.title", &[("app", app.title())]), text("choose.sentence"));
     for record in records {
@@ -240,7 +234,7 @@ fn destination(door: &Door, signed_in: &SignedIn) -> String {
 async fn hand_over(State(door): State<Door>, Extension(visitor): Extension<Visitor>, request: Request) -> Response {
     let visitor = Visitor { wants_json: true, ..visitor };
     if !comes_from_us(&door, request.headers()) {
-        let error = Error::forbidden("foreign_origin", "another site brings a code", "sign in in the Widget itself");
+        let error = Error::forbidden(Problem::told("foreign_origin.code", &[]));
         return refuse(&door, &visitor, &error);
     }
     let body = to_bytes(request.into_body(), LARGEST_FORM).await.unwrap_or_default();
@@ -260,15 +254,9 @@ async fn hand_over(State(door): State<Door>, Extension(visitor): Extension<Visit
 }
 
 fn own_path(text: &str) -> Result<ReturnTo, Error> {
-    ReturnTo::parse(text).ok_or_else(|| {
-        Error::bad_request(
-            "return_to",
-            "return_to is no path on this site",
-            "begin with a slash and leave out scheme and host; or leave return_to out",
-        )
-    })
+    ReturnTo::parse(text).ok_or_else(|| Error::bad_request(Problem::told("return_to", &[])))
 }
 
 fn unknown_url() -> Error {
-    Error::not_found("sign-in URL", "use one of the URLs that onedeskctl sso urls shows")
+    Error::not_found(Problem::told("sign_in_url_unknown", &[]))
 }

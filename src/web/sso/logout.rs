@@ -17,6 +17,7 @@ use super::notice::NoticePage;
 use super::parameters::once;
 use super::{cookies, refuse};
 use crate::audit::Actor;
+use crate::model::Problem;
 use crate::oauth::registration::FRONT_CHANNEL_LOGOUT;
 use crate::sso::{Error, ErrorKind, SIGNED_OUT_PATH};
 use crate::texts::text;
@@ -35,7 +36,7 @@ pub fn routes() -> Router<Door> {
 
 async fn sign_out(State(door): State<Door>, Extension(visitor): Extension<Visitor>, headers: HeaderMap) -> Response {
     if !comes_from_us(&door, &headers) {
-        let error = Error::forbidden("foreign_origin", "another site wants to sign you out", "sign out in the app itself");
+        let error = Error::forbidden(Problem::told("foreign_origin", &[]));
         return refuse(&door, &visitor, &error);
     }
     if let Some(browser) = &visitor.browser {

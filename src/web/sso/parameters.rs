@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::model::Problem;
 use crate::sso::Error;
 
 /// Larger than any query or form of these doors.
@@ -13,13 +14,13 @@ const LONGEST: usize = 64 * 1024;
 /// 400 for one that came twice.
 pub fn once<'q, const N: usize>(text: &'q str, names: [&str; N]) -> Result<[Option<Cow<'q, str>>; N], Error> {
     if text.len() > LONGEST {
-        return Err(Error::bad_request("too_long", "the request is too long", "go back to the app and begin again"));
+        return Err(Error::bad_request(Problem::told("too_long", &[])));
     }
     let mut found = [const { None }; N];
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         let Some(slot) = names.iter().position(|known| *known == name) else { continue };
         if found[slot].replace(value).is_some() {
-            return Err(Error::bad_request("doubled", format!("the parameter {} came more than once", names[slot]), "give it once"));
+            return Err(Error::bad_request(Problem::told("doubled", &[("name", &names[slot])])));
         }
     }
     Ok(found)

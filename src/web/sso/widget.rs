@@ -36,8 +36,7 @@ pub fn routes() -> Router<Door> {
 /// The script that another site's page loads. It holds nothing of anybody.
 async fn script(State(door): State<Door>, Extension(visitor): Extension<Visitor>) -> Response {
     let Some(found) = door.pages.asset(SCRIPT) else {
-        let hint = "install its package on this host, and restart onedeskd: dnf install onedesk-customerapps";
-        let problem = Problem::new("page_not_installed", "the Widget is not installed", hint);
+        let problem = Problem::told("page_not_installed.widget", &[]);
         return problem_answer(&door, &visitor, StatusCode::SERVICE_UNAVAILABLE, &problem, None);
     };
     let mut response = found.asset.bytes.to_vec().into_response();
@@ -109,7 +108,7 @@ async fn sign_out(
     RawQuery(query): RawQuery,
 ) -> Response {
     if !comes_from_us(&door, &headers) {
-        let error = Error::forbidden("foreign_origin", "another site wants to sign you out", "sign out in the Widget itself");
+        let error = Error::forbidden(Problem::told("foreign_origin.widget", &[]));
         return refuse(&door, &visitor, &error);
     }
     if let Some(session) = cookies::widget(&headers, visitor.secure) {
