@@ -59,12 +59,12 @@ struct Held {
 }
 
 impl Cell {
-    /// The grant of `row`, with nothing in memory but when its tokens end.
+    /// The grant of `row`, with nothing in memory but its history and when its tokens end.
     pub fn new(row: &GrantRow, expiries: impl IntoIterator<Item = (Audience, Timestamp)>) -> Self {
         let mut inner = Inner {
             state: row.state.clone(),
             last_refresh_at: row.last_refresh_at,
-            history: History::default(),
+            history: History::from_bytes(&row.history),
             failures: 0,
             next_try: None,
             outlook: Held::default(),
@@ -206,9 +206,14 @@ impl Cell {
         is_news
     }
 
-    /// Notes how something went that was no refresh.
-    pub fn note(&self, mark: Mark, now: Timestamp) {
-        self.lock().history.note(mark, now);
+    /// How its refreshes went.
+    pub fn history(&self) -> History {
+        self.lock().history
+    }
+
+    /// The same with one that is to be written down before it is noted.
+    pub fn history_with(&self, mark: Mark, now: Timestamp) -> History {
+        self.history().with(mark, now)
     }
 
     /// Ends a wait, if it waits: what was waited for is back.

@@ -1,7 +1,7 @@
 //! [`History`]: how the refreshes of one grant went during the last 24 hours, in 24 bytes. Pure.
 //!
-//! It is kept in memory: it is for eyes, and writing it down would cost a write for each of ten thousand grants. What was
-//! before this process began is not known and not invented.
+//! It is written with what a refresh writes anyhow, so it outlives a restart and costs no write of its own. Failures that leave the state
+//! as it was write nothing: a restart in the middle of an outage forgets those since it began.
 
 use jiff::Timestamp;
 
@@ -57,11 +57,32 @@ impl History {
     pub const SLOTS: usize = 48;
     const SECONDS: i64 = 30 * 60;
 
+    /// As it is stored: the number, then the marks, lowest byte first.
+    pub fn to_bytes(self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&self.newest.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.marks.to_le_bytes());
+        bytes
+    }
+
+    /// What [`History::to_bytes`] wrote; anything else is no history.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let parts = bytes.split_first_chunk::<8>().and_then(|(newest, marks)| Some((*newest, <[u8; 16]>::try_from(marks).ok()?)));
+        parts.map_or_else(Self::default, |(newest, marks)| Self { newest: i64::from_le_bytes(newest), marks: u128::from_le_bytes(marks) })
+    }
+
     /// Notes how a refresh went. Of several in one half hour the worst is kept.
     pub fn note(&mut self, mark: Mark, now: Timestamp) {
         *self = self.at(now);
         let worst = Mark::from_bits(self.marks).max(mark);
         self.marks = self.marks & !3 | worst.bits();
+    }
+
+    /// The same with one more mark; see [`History::note`].
+    #[must_use]
+    pub fn with(mut self, mark: Mark, now: Timestamp) -> Self {
+        self.note(mark, now);
+        self
     }
 
     /// The marks of the 48 half hours up to `now`, the oldest first.
@@ -73,7 +94,7 @@ impl History {
     /// The same history as it looks at `now`. A clock that was set back changes nothing.
     fn at(self, now: Timestamp) -> Self {
         let slot = now.as_second().div_euclid(Self::SECONDS);
-        let passed = usize::try_from(slot - self.newest).unwrap_or(0);
+        let passed = usize::try_from(slot.saturating_sub(self.newest)).unwrap_or(0);
         let marks = if passed >= Self::SLOTS { 0 } else { self.marks << (2 * passed) };
         Self { newest: slot.max(self.newest), marks }
     }
@@ -99,6 +120,22 @@ mod tests {
         assert_eq!(history.marks(at(24 * 60 - 1))[0], Mark::Worked);
         assert_eq!(history.marks(at(24 * 60))[0], Mark::Refused);
         assert_eq!(history.marks(at(48 * 60)), [Mark::Nothing; History::SLOTS]);
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_anything_else_is_no_history() {
+        let mut history = History::default();
+        history.note(Mark::Worked, at(0));
+        history.note(Mark::Waited, at(700));
+        assert_eq!(History::from_bytes(&history.to_bytes()), history);
+        for damaged in [&[][..], &[1; 23], &[1; 25]] {
+            assert_eq!(History::from_bytes(damaged), History::default());
+        }
+        // Of a time that cannot be, such as a half hour beyond all clocks.
+        assert_eq!(History::from_bytes(&[0xff; 24]).marks(at(0)), [Mark::Nothing; History::SLOTS]);
+        let mut beyond = [0xff; 24];
+        beyond[7] = 0x7f;
+        History::from_bytes(&beyond).note(Mark::Worked, at(0));
     }
 
     #[test]

@@ -176,7 +176,6 @@ impl Grants {
     pub fn adopt(&self, new: &NewGrant) {
         let cell = Cell::new(&new.grant, []);
         cell.keep(new.access.audience, Arc::clone(&new.token));
-        cell.note(Mark::Worked, self.parts.clock.now());
         self.insert(cell);
     }
 

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::cell::Cell;
 use super::policy::{self, Aftermath};
-use super::{Failure, Grants, schedule};
+use super::{Failure, Grants, Mark, schedule};
 use crate::model::{Audience, GrantState, ReauthReason, Secret, WaitReason};
 use crate::oauth::token::{GrantRequest, TokenError, Tokens, Verdict};
 use crate::store::grants::{GrantRow, Rotation};
@@ -127,7 +127,8 @@ impl Grants {
         let unreadable = |_| Ended::Decided(policy::unreadable(now));
         let asked = self.parts.microsoft.scope(audience, &row.scope);
         let (token, access) = self.parts.vault.seal_access(cell.id, audience, tokens, &asked, now).map_err(unreadable)?;
-        let rotation = self.parts.vault.seal_rotation(cell.id, used, tokens, access).map_err(unreadable)?;
+        let rotation =
+            self.parts.vault.seal_rotation(cell.id, used, tokens, access, cell.history_with(Mark::Worked, now)).map_err(unreadable)?;
         self.write(cell, fence, row, rotation).await?;
         let was_waiting = cell.succeeded(audience, Arc::new(token), now);
         if was_waiting {
@@ -201,7 +202,7 @@ impl Grants {
     async fn store_state(&self, cell: &Cell, state: &GrantState) -> Result<(), store::Error> {
         let fence = self.parts.fence.borrow().clone().ok_or(store::Error::Fenced)?;
         let row = self.parts.store.get(cell.id).await?;
-        self.parts.store.set_state(&fence, cell.id, row.version, state).await.map(|_| ())
+        self.parts.store.set_state(&fence, cell.id, row.version, state, &cell.history().to_bytes()).await.map(|_| ())
     }
 
     fn store_failed(&self, cell: &Cell, error: &store::Error) -> Failure {

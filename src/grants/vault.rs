@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::{History, Mark};
 use crate::crypto::{Keyring, OpenError, Sealed};
 use crate::model::{AccessToken, Audience, ClientId, GrantId, GrantState, ObjectId, Problem, Secret, TenantId};
 use crate::oauth::token::Tokens;
@@ -104,6 +105,7 @@ impl Vault {
             version: 1,
             connected_at: now,
             last_refresh_at: None,
+            history: History::default().with(Mark::Worked, now).to_bytes().to_vec(),
             client_changed_at: None,
         };
         Ok(NewGrant { grant, access, token: Arc::new(token) })
@@ -141,11 +143,18 @@ impl Vault {
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn seal_rotation(&self, id: GrantId, used: &Secret<String>, tokens: &Tokens, access: AccessRow) -> Result<Rotation, SealError> {
+    pub fn seal_rotation(
+        &self,
+        id: GrantId,
+        used: &Secret<String>,
+        tokens: &Tokens,
+        access: AccessRow,
+        history: History,
+    ) -> Result<Rotation, SealError> {
         let at = access.obtained_at;
         let newest = tokens.refresh_token.as_ref().unwrap_or(used);
         let refresh = self.seal_refresh(id, newest)?;
         let previous = if newest == used { None } else { Some(self.seal_refresh(id, used)?) };
-        Ok(Rotation { refresh, previous, access, at })
+        Ok(Rotation { refresh, previous, access, history: history.to_bytes().to_vec(), at })
     }
 }

@@ -34,6 +34,8 @@ pub struct GrantRow {
     pub connected_at: Timestamp,
     /// When a refresh last worked; nothing before the first.
     pub last_refresh_at: Option<Timestamp>,
+    /// How its refreshes went, in the engine's own writing; empty before the first.
+    pub history: Vec<u8>,
     /// Since when the configured client id is another one; such a grant is erased after 30 days.
     pub client_changed_at: Option<Timestamp>,
 }
@@ -76,6 +78,8 @@ pub struct Rotation {
     pub previous: Option<Sealed>,
     /// The access token that came with it.
     pub access: AccessRow,
+    /// How the grant's refreshes went, this one among them.
+    pub history: Vec<u8>,
     /// When.
     pub at: Timestamp,
 }
@@ -101,8 +105,9 @@ pub trait Grants: Send + Sync {
     /// [`Error::Conflict`] when `version` is not the stored one, [`Error::Fenced`] when `fence` is not the newest, [`Error::NotFound`].
     async fn rotate(&self, fence: &Fence, id: GrantId, version: u64, rotation: Rotation) -> Result<u64, Error>;
 
-    /// Writes another state and returns the new version; the tokens stay as they are. Errors as [`Grants::rotate`].
-    async fn set_state(&self, fence: &Fence, id: GrantId, version: u64, state: &GrantState) -> Result<u64, Error>;
+    /// Writes another state, with the history up to now, and returns the new version; the tokens stay as they are. Errors as
+    /// [`Grants::rotate`].
+    async fn set_state(&self, fence: &Fence, id: GrantId, version: u64, state: &GrantState, history: &[u8]) -> Result<u64, Error>;
 
     /// Notes on every grant of another client id when it was left behind, and clears the note on those of `client_id`.
     async fn mark_client(&self, client_id: ClientId, now: Timestamp) -> Result<(), Error>;

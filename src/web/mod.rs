@@ -72,8 +72,6 @@ struct Door {
     links: Arc<Results<admin::Link>>,
     /// Trials of client records, for their page.
     trials: Arc<Results<crate::sso::Trial>>,
-    /// When this process began to serve.
-    started: jiff::Timestamp,
 }
 
 /// The whole web door.
@@ -83,9 +81,8 @@ pub fn entrance(services: Services) -> Entrance {
 }
 
 fn router(services: Services) -> Router {
-    let started = services.clock.now();
     let pages = Arc::new(Pages::new(Arc::clone(&services.pages)));
-    let door = Door { services, pages, results: Arc::default(), links: Arc::default(), trials: Arc::default(), started };
+    let door = Door { services, pages, results: Arc::default(), links: Arc::default(), trials: Arc::default() };
     Router::new()
         .merge(integrations::routes())
         .merge(sso::routes())

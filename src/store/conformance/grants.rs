@@ -18,6 +18,7 @@ pub async fn what_was_stored_comes_back_as_it_was(store: Store) {
     let before = GrantRow {
         previous: Some(sealed("refresh 0")),
         last_refresh_at: Some(at(7)),
+        history: vec![1, 2, 3],
         client_changed_at: Some(at(8)),
         version: 9,
         ..grant()
@@ -37,8 +38,9 @@ pub async fn every_state_comes_back_as_it_was(store: Store) {
         .map(|reason| GrantState::NeedsReauth { reason, problem: problem().at_line(3) });
     let mut version = 1;
     for state in waiting.into_iter().chain(reauth).chain([GrantState::Healthy]) {
-        version = store.grants.set_state(&fence, id, version, &state).await.unwrap();
-        assert_eq!(get(&store, id).await.state, state);
+        version = store.grants.set_state(&fence, id, version, &state, &[4, 5]).await.unwrap();
+        let grant = get(&store, id).await;
+        assert_eq!((grant.state, grant.history), (state, vec![4, 5]));
     }
 }
 
@@ -58,14 +60,14 @@ pub async fn a_rotation_is_seen_by_the_next_reader(store: Store) {
     assert_eq!(store.grants.rotate(&fence, id, 1, rotation(2)).await.unwrap(), 2);
     let grant = get(&store, id).await;
     assert_eq!((grant.version, grant.refresh, grant.previous), (2, sealed("refresh 2"), Some(sealed("refresh 1"))));
-    assert_eq!(grant.last_refresh_at, Some(at(5)));
+    assert_eq!((grant.last_refresh_at, grant.history), (Some(at(5)), vec![7; 24]));
     assert_eq!(store.grants.access(id).await.unwrap()[0].sealed, sealed("access 2"));
 }
 
 pub async fn a_rotation_heals_the_state(store: Store) {
     let (id, fence) = (connect(&store, ONE, 1).await, fence(&store).await);
     let state = GrantState::Waiting { reason: WaitReason::Throttled, problem: problem() };
-    store.grants.set_state(&fence, id, 1, &state).await.unwrap();
+    store.grants.set_state(&fence, id, 1, &state, &[]).await.unwrap();
     store.grants.rotate(&fence, id, 2, rotation(2)).await.unwrap();
     assert_eq!(get(&store, id).await.state, GrantState::Healthy);
 }
@@ -89,7 +91,7 @@ pub async fn a_fenced_writer_writes_nothing(store: Store) {
     let never = Fence { lease: "never held".to_owned(), token: 1 };
     for fence in [old, never] {
         assert!(matches!(store.grants.rotate(&fence, id, 1, rotation(2)).await, Err(Error::Fenced)));
-        assert!(matches!(store.grants.set_state(&fence, id, 1, &GrantState::Healthy).await, Err(Error::Fenced)));
+        assert!(matches!(store.grants.set_state(&fence, id, 1, &GrantState::Healthy, &[]).await, Err(Error::Fenced)));
     }
     assert_eq!((get(&store, id).await.version, get(&store, id).await.refresh), (1, sealed("refresh 1")));
 }
@@ -130,7 +132,7 @@ pub async fn tokens_of_two_audiences_stand_side_by_side(store: Store) {
 pub async fn a_new_state_leaves_the_tokens_alone(store: Store) {
     let (id, fence) = (connect(&store, ONE, 1).await, fence(&store).await);
     let state = GrantState::NeedsReauth { reason: ReauthReason::GrantRefused, problem: problem() };
-    assert_eq!(store.grants.set_state(&fence, id, 1, &state).await.unwrap(), 2);
+    assert_eq!(store.grants.set_state(&fence, id, 1, &state, &[]).await.unwrap(), 2);
     assert_eq!(get(&store, id).await.refresh, sealed("refresh 1"));
     assert_eq!(store.grants.access(id).await.unwrap().len(), 1);
 }
@@ -139,7 +141,7 @@ pub async fn a_state_with_an_old_version_changes_nothing(store: Store) {
     let (id, fence) = (connect(&store, ONE, 1).await, fence(&store).await);
     store.grants.rotate(&fence, id, 1, rotation(2)).await.unwrap();
     let state = GrantState::NeedsReauth { reason: ReauthReason::GrantRefused, problem: problem() };
-    assert!(matches!(store.grants.set_state(&fence, id, 1, &state).await, Err(Error::Conflict)));
+    assert!(matches!(store.grants.set_state(&fence, id, 1, &state, &[]).await, Err(Error::Conflict)));
     assert_eq!(get(&store, id).await.state, GrantState::Healthy);
 }
 

@@ -85,7 +85,7 @@ pub async fn a_released_lease_is_free_and_its_fence_worthless(store: Store) {
     let id = connect(&store, "one@example.test", 1).await;
     let first = acquire(&store, "one", 0).await.unwrap();
     store.leases.release(&first).await.unwrap();
-    assert!(matches!(store.grants.set_state(&first, id, 1, &GrantState::Healthy).await, Err(Error::Fenced)));
+    assert!(matches!(store.grants.set_state(&first, id, 1, &GrantState::Healthy, &[]).await, Err(Error::Fenced)));
     assert!(acquire(&store, "two", 1).await.unwrap().token > first.token);
 }
 

@@ -44,6 +44,7 @@ pub fn grant() -> GrantRow {
         version: 1,
         connected_at: at(0),
         last_refresh_at: None,
+        history: Vec::new(),
         client_changed_at: None,
     }
 }
@@ -57,6 +58,7 @@ pub fn rotation(number: u64) -> Rotation {
         refresh: sealed(&format!("refresh {number}")),
         previous: Some(sealed(&format!("refresh {}", number - 1))),
         access: access(Audience::Outlook, &format!("access {number}")),
+        history: vec![7; 24],
         at: at(5),
     }
 }

@@ -46,13 +46,14 @@ impl Grants for Engine {
         let rotated = self.writer.write(async move |tx| {
             leases::check(&mut tx.connection, &fence).await?;
             let done = sqlx::query(
-                "UPDATE grants SET version = version + 1, refresh = ?, previous = ?, last_refresh_at = ?,
+                "UPDATE grants SET version = version + 1, refresh = ?, previous = ?, last_refresh_at = ?, history = ?,
                     state = 'healthy', reason = NULL, problem = NULL
                  WHERE id = ? AND version = ?",
             )
             .bind(rotation.refresh.0)
             .bind(rotation.previous.map(|previous| previous.0))
             .bind(rotation.at.as_millisecond())
+            .bind(rotation.history)
             .bind(id.to_string())
             .bind(number(version))
             .execute(&mut tx.connection)
@@ -65,19 +66,21 @@ impl Grants for Engine {
         rotated.await
     }
 
-    async fn set_state(&self, fence: &Fence, id: GrantId, version: u64, state: &GrantState) -> Result<u64, Error> {
-        let (fence, state) = (fence.clone(), state.clone());
+    async fn set_state(&self, fence: &Fence, id: GrantId, version: u64, state: &GrantState, history: &[u8]) -> Result<u64, Error> {
+        let (fence, state, history) = (fence.clone(), state.clone(), history.to_owned());
         let set = self.writer.write(async move |tx| {
             leases::check(&mut tx.connection, &fence).await?;
-            let done =
-                sqlx::query("UPDATE grants SET version = version + 1, state = ?, reason = ?, problem = ? WHERE id = ? AND version = ?")
-                    .bind(state.as_str())
-                    .bind(state.reason())
-                    .bind(columns::problem(&state)?)
-                    .bind(id.to_string())
-                    .bind(number(version))
-                    .execute(&mut tx.connection)
-                    .await?;
+            let done = sqlx::query(
+                "UPDATE grants SET version = version + 1, state = ?, reason = ?, problem = ?, history = ? WHERE id = ? AND version = ?",
+            )
+            .bind(state.as_str())
+            .bind(state.reason())
+            .bind(columns::problem(&state)?)
+            .bind(history)
+            .bind(id.to_string())
+            .bind(number(version))
+            .execute(&mut tx.connection)
+            .await?;
             changed(&mut tx.connection, &done, id, version).await?;
             tx.changes.push(Change::Grant(id));
             Ok(version + 1)
@@ -140,8 +143,8 @@ impl Grants for Engine {
 pub(super) async fn add(connection: &mut SqliteConnection, grant: GrantRow, access: Vec<AccessRow>) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO grants (id, client_id, segment, tenant_id, object_id, scope, state, reason, problem, version,
-            connected_at, last_refresh_at, client_changed_at, refresh, previous)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            connected_at, last_refresh_at, client_changed_at, refresh, previous, history)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(grant.id.to_string())
     .bind(grant.client_id.to_string())
@@ -158,6 +161,7 @@ pub(super) async fn add(connection: &mut SqliteConnection, grant: GrantRow, acce
     .bind(grant.client_changed_at.map(Timestamp::as_millisecond))
     .bind(&grant.refresh.0)
     .bind(grant.previous.as_ref().map(|previous| &previous.0))
+    .bind(&grant.history)
     .execute(&mut *connection)
     .await?;
     for token in access {
@@ -205,6 +209,7 @@ fn grant(row: &SqliteRow) -> Result<GrantRow, Error> {
         version: columns::count(row, "version")?,
         connected_at: columns::time(row, "connected_at")?,
         last_refresh_at: columns::time_if_any(row, "last_refresh_at")?,
+        history: row.try_get::<Option<Vec<u8>>, _>("history")?.unwrap_or_default(),
         client_changed_at: columns::time_if_any(row, "client_changed_at")?,
     })
 }

@@ -110,7 +110,6 @@ async fn list(visit: Visit) -> Response {
         rows => found.items.iter().map(|mailbox| Row::new(mailbox, &visit)).collect::<Vec<_>>(),
         tabs => tabs(&text, state, found.states),
         q => text, state, paging,
-        since => When::new(visit.door.started, visit.now()),
     };
     visit.page("admin/mailboxes.html", HERE, page)
 }
@@ -128,7 +127,7 @@ fn tabs(text: &str, shown: Option<&str>, counts: [usize; 3]) -> Vec<(&'static st
 async fn one(visit: Visit, Path(address): Path<String>) -> Response {
     match find(&visit, &address) {
         Ok(mailbox) => {
-            let page = context! { mailbox => Row::new(&mailbox, &visit), since => When::new(visit.door.started, visit.now()) };
+            let page = context! { mailbox => Row::new(&mailbox, &visit) };
             visit.page("admin/mailbox.html", HERE, page)
         }
         Err(error) => refuse(&visit, &error),

@@ -57,7 +57,7 @@ fn words(marks: &[Mark]) -> String {
     let count = |wanted: Mark| marks.iter().filter(|mark| **mark == wanted).count();
     let (worked, waited, refused) = (count(Mark::Worked), count(Mark::Waited), count(Mark::Refused));
     if worked + waited + refused == 0 {
-        return "Last 24 hours: no refresh since the service began".to_owned();
+        return "Last 24 hours: no refresh".to_owned();
     }
     let part =
         |count: usize, what: &str| (count > 0).then(|| format!("{what} in {count} half {}", if count == 1 { "hour" } else { "hours" }));
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_nobody_saw_is_not_drawn() {
         let picture = day(&History::default(), hours(0));
-        assert!(picture.spans.is_empty() && picture.words.contains("no refresh since the service began"));
+        assert!(picture.spans.is_empty() && picture.words.contains("no refresh"));
     }
 
     #[test]

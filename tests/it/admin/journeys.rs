@@ -126,3 +126,23 @@ fn what_was_done_is_told_once_and_only_in_our_words() {
     assert!(values(&desk.get("/admin/explain").body, "token").iter().all(|token| *token == desk.token));
     wait_until("the log has it", || world.daemon.log().contains("answered"));
 }
+
+#[test]
+fn the_last_24_hours_of_a_mailbox_are_shown_after_a_restart_too() {
+    let mut world = World::connected();
+    let shown = |world: &World| {
+        let page = Desk::enter(&world.daemon).get(&format!("/admin/mailboxes/{SUPPORT}")).expect(200);
+        plain(page.body.split("Last 24 hours: ").nth(1).unwrap().split('"').next().unwrap())
+    };
+    assert_eq!(shown(&world), "refreshed in 1 half hour", "the sign-in itself");
+    world.daemon.restart();
+    assert_eq!(shown(&world), "refreshed in 1 half hour");
+
+    world.simulator.revoke(SUPPORT);
+    world.daemon.stop();
+    world.daemon.site.sql("UPDATE access_tokens SET expires_at = obtained_at + 1");
+    world.daemon.start_again();
+    world.daemon.wait_for_mailbox(SUPPORT, "needs_reauth");
+    world.daemon.restart();
+    assert!(shown(&world).contains("refused in 1 half hour"), "{}", shown(&world));
+}
