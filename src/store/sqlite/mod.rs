@@ -137,7 +137,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(true)
         .statement_cache_capacity(32)
-        .pragma("cache_size", "-512")
+        .pragma("cache_size", "-256")
         .pragma("mmap_size", "0")
         .thread_name(|_| "store-sqlite".to_owned())
         .log_statements(log::LevelFilter::Trace)
