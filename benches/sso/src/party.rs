@@ -61,7 +61,11 @@ impl Party {
         let credentials = folder.path().join("OneDesk");
         fs::write(&credentials, "AZUREAD_CID=aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee\nAZUREAD_CIS=not~a~real.secret\n")?;
         fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600))?;
-        let server = start(Command::new(programs.join("onedeskd")).arg("--config").arg(&settings).stderr(Stdio::null()), &address)?;
+        // What the unit sets in the environment: the daemon is measured as it is installed.
+        let unit = include_str!("../../../systemd/onedeskd.service");
+        let environment = unit.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+        let mut daemon = Command::new(programs.join("onedeskd"));
+        let server = start(daemon.envs(environment).arg("--config").arg(&settings).stderr(Stdio::null()), &address)?;
         let socket = folder.path().join("api.sock");
         let issuer = op.issuer("bench", script(&format!("http://{address}/sso/openid")));
         call(&socket, "PATCH", "/v1/sso", &json!({"users_enabled": true}))?;
