@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
     match outcome.and_then(|runtime| runtime.block_on(run(&options))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{error}");
+            journal::last_words(&error.to_string(), "");
             ExitCode::FAILURE
         }
     }

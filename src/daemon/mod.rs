@@ -14,6 +14,7 @@ use clap::Parser as _;
 
 use crate::model::{Clock, Hint};
 use crate::settings::Loaded;
+use crate::store::sqlite::OpenError;
 use crate::system::fd::Inherited;
 use crate::system::notify::Notifier;
 use crate::system::{journal, watchdog};
@@ -32,6 +33,18 @@ enum Error {
     Failed(#[from] lifecycle::Failed),
     #[error("the machine refuses what every process needs")]
     Machine(#[from] std::io::Error),
+}
+
+impl Error {
+    /// `EX_CONFIG` where another start would end the same way until somebody changes something, so that the service manager tries none.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(_) | Self::Assemble(assemble::Error::Open(OpenError::Newer { .. } | OpenError::Address(_))) => {
+                ExitCode::from(arguments::EXIT_CONFIG)
+            }
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 impl Hint for Error {
@@ -59,10 +72,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
-            match error {
-                Error::Settings(_) => ExitCode::from(arguments::EXIT_CONFIG),
-                _ => ExitCode::FAILURE,
-            }
+            error.exit_code()
         }
     }
 }
@@ -91,5 +101,5 @@ fn report(error: &Error) {
         story += &format!(": {cause}");
         source = cause.source();
     }
-    log::error!(hint = error.hint().unwrap_or_default().as_str(); "cannot run: {story}");
+    journal::last_words(&format!("cannot run: {story}"), error.hint().unwrap_or_default().as_str());
 }

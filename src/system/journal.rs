@@ -100,6 +100,25 @@ pub fn install(level: LevelFilter, clock: Clock) -> Result<(), log::SetLoggerErr
     Ok(())
 }
 
+/// Tells why the process ends, after [`install`]. To the journal by way of standard error: a datagram is ascribed to a unit when the journal
+/// gets round to reading it, and if its sender has ended by then it is nobody's, and `journalctl -u` and `systemctl status` say nothing.
+pub fn last_words(message: &str, hint: &str) {
+    if !stderr_is_the_journal(std::env::var("JOURNAL_STREAM").ok().as_deref()) {
+        log::error!(hint = hint; "{message}");
+        return;
+    }
+    // The level of an error, as sd-daemon(3) has it.
+    let mut text = "<3>".to_owned();
+    push_printable(&mut text, message);
+    if !hint.is_empty() {
+        text += "; ";
+        push_printable(&mut text, hint);
+    }
+    text.push('\n');
+    // Nowhere is left to tell of an error here.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Changes the level, at the start or by a reload.
 pub fn set_level(level: LevelFilter) {
     log::set_max_level(level);

@@ -1,14 +1,16 @@
 //! The life of the process: what it tells its service manager, how it ends, and whose listeners it takes. Section 7.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 
 use entra_sim::{CLIENT_ID, Endpoint, Fault, SECRET};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::harness::{Browser, Daemon, Manager, SUPPORT, World, wait_until};
+use crate::harness::{Browser, Daemon, Manager, SUPPORT, Site, World, wait_until};
 
 #[test]
 fn ready_waits_for_nobody_and_the_status_line_says_the_state_in_words() {
@@ -83,6 +85,29 @@ fn a_start_that_cannot_work_says_why_and_what_to_do() {
     std::fs::write(site.config(), [0xff, 0xfe, 0x00]).unwrap();
     let (code, shown) = outcome(&site);
     assert!(code == Some(78) && shown.contains("UTF-8"), "{code:?} {shown}");
+}
+
+#[test]
+fn an_older_program_leaves_a_newer_database_alone_and_is_not_started_again() {
+    let mut world = World::start();
+    world.daemon.site.sql(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES (99990101000000, 'from the future', 1, x'00', 0)",
+    );
+    world.daemon.restart_is_refused_with(78);
+    assert!(world.daemon.log().contains("made by a newer version"), "{}", world.daemon.log());
+}
+
+#[test]
+fn what_ends_it_reaches_the_journal_by_the_stream_that_bears_the_units_name() {
+    let site = Site::new("http://127.0.0.1:9");
+    let stream = File::create(site.path("stream")).unwrap();
+    let journal = stream.metadata().map(|stream| format!("{}:{}", stream.dev(), stream.ino())).unwrap();
+    let mut daemon = Command::new(env!("CARGO_BIN_EXE_onedeskd"));
+    let ended = daemon.args(["--config", "/nonexistent/onedeskd.toml"]).env("JOURNAL_STREAM", journal).stderr(stream).status().unwrap();
+    let said = std::fs::read_to_string(site.path("stream")).unwrap();
+    assert_eq!((ended.code(), said.lines().count()), (Some(78), 1), "{said}");
+    assert!(said.starts_with("<3>cannot run: ") && said.contains("/nonexistent/onedeskd.toml"), "{said}");
 }
 
 #[test]
