@@ -110,8 +110,13 @@ impl Kit {
             }
             Err(error) => {
                 log::error!(page = name, line = error.line().unwrap_or_default(); "a page could not be shown: {error}");
-                if let Some((_, path)) = self.overridden.iter().find(|(overridden, _)| overridden == name) {
-                    report(told(path, &Fault::of(&error)));
+                // The page itself, or another that it is made of: a frame, a list of macros.
+                let at_fault = self.overridden.iter().find(|(overridden, _)| self.spoils(overridden, name, values));
+                if let Some((overridden, path)) = at_fault.or(self.overridden.first()) {
+                    let fault = Fault::of(&error);
+                    // It may show only in what the override extends: that line is none of the override's.
+                    let line = fault.line.filter(|_| error.name() == Some(overridden));
+                    report(told(path, &Fault { line, ..fault }));
                 }
             }
         }
@@ -124,6 +129,13 @@ impl Kit {
             ));
             Absent::Broken
         })
+    }
+
+    /// Whether the page `name` cannot be shown with this override alone.
+    fn spoils(&self, overridden: &str, name: &str, values: &Value) -> bool {
+        let Ok(template) = self.custom.get_template(overridden) else { return false };
+        let mut alone = self.plain.clone();
+        alone.add_template_owned(overridden.to_owned(), template.source().to_owned()).is_ok() && render(&alone, name, values).is_err()
     }
 }
 

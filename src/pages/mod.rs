@@ -104,13 +104,15 @@ impl Pages {
 
     /// Reads the overrides again whenever they change, for ever.
     pub async fn keep_fresh(self: Arc<Self>) {
+        let mut watch = files::watch(self.watched());
         loop {
-            let (mut changes, watching) = files::watch(self.watched());
-            tokio::pin!(watching);
+            let (mut changes, watching) = watch;
             tokio::select! {
-                () = &mut watching => {}
+                () = watching => {}
                 () = changes.next() => {}
             }
+            // First the new watch, then the reading: what changes in between is read once more, not missed.
+            watch = files::watch(self.watched());
             self.refresh();
         }
     }

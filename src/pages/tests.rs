@@ -210,3 +210,20 @@ async fn a_changed_override_is_taken_without_a_restart() {
         }
     }
 }
+
+#[test]
+fn a_frame_that_fails_is_told_by_its_own_name_and_the_page_shows_without_it() {
+    let disk = Disk::new();
+    disk.write(
+        "webapps/templates/admin/frame.html",
+        "{% extends \"layout.html\" %}{% block body %}{% block desk %}{% endblock %}{% endblock %}",
+    );
+    disk.write("webapps/templates/admin/page.html", "{% extends \"admin/frame.html\" %}{% block desk %}packaged desk{% endblock %}");
+    disk.write(
+        "templates/admin/frame.html",
+        "{% extends \"layout.html\" %}\n{% block body %}{{ page.missing }}{% block desk %}{% endblock %}{% endblock %}",
+    );
+    let pages = disk.load();
+    assert!(pages.render("admin/page.html", &values("Ann")).unwrap().contains("packaged desk"));
+    assert!(titles(&pages).len() == 1 && titles(&pages)[0].contains("templates/admin/frame.html:2"), "{:?}", titles(&pages));
+}

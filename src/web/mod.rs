@@ -112,22 +112,28 @@ mod tests {
     use crate::pages::Pages;
     use crate::settings;
 
+    fn folders(overrides: &str) -> settings::Pages {
+        let packaging = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+        settings::Pages {
+            webapps: packaging.join("pages/webapps"),
+            customerapps: packaging.join("pages/customerapps"),
+            overrides: packaging.join(overrides),
+        }
+    }
+
     #[test]
     fn every_packaged_page_shows_all_of_its_samples_without_a_problem() {
-        let packaging = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/pages");
-        let folders = settings::Pages {
-            webapps: packaging.join("webapps"),
-            customerapps: packaging.join("customerapps"),
-            overrides: "/nonexistent".into(),
-        };
-        let samples = samples();
-        let told = |pages: &Pages| pages.problems().borrow().clone();
-        let pages = Pages::load(&folders, samples.clone());
-        assert_eq!(told(&pages), []);
-        for sample in &samples {
-            let html = pages.render(sample.name, &sample.values);
-            assert!(html.as_ref().is_ok_and(|html| html.contains("</html>")), "{}: {html:?}", sample.name);
+        // With what a customer may copy as well.
+        for overrides in ["nonexistent", "samples/templates"] {
+            let samples = samples();
+            let told = |pages: &Pages| pages.problems().borrow().clone();
+            let pages = Pages::load(&folders(overrides), samples.clone());
+            assert_eq!(told(&pages), []);
+            for sample in &samples {
+                let html = pages.render(sample.name, &sample.values);
+                assert!(html.as_ref().is_ok_and(|html| html.contains("</html>")), "{}: {html:?}", sample.name);
+            }
+            assert_eq!(told(&pages), []);
         }
-        assert_eq!(told(&pages), []);
     }
 }

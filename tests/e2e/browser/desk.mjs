@@ -1,13 +1,14 @@
 // An administrator's day: every form filled in as people fill it in, with its mistakes, its questions and its results; with script and without.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ctl, eventually, FOLDER, order, SIMULATOR, TENANT, Visitor, WEB } from "./lib.mjs";
 import { PERSON } from "./apps.mjs";
 
 const CLIENT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 const SECRET = "Sim~Secret.Value_One-8Q~aaaaaaaaaaaaaaaaaaaa";
+const SAMPLE = new URL("../../../packaging/samples/templates", import.meta.url);
 const MAILBOX = "support@example.test";
 
 export async function desk() {
@@ -22,6 +23,24 @@ export async function desk() {
     }
     await visitor.close();
   }
+  await branded();
+}
+
+/** The sample of the packages, copied as it is: a name, a logo, colours, and a page of one's own. */
+async function branded() {
+  const templates = join(FOLDER, "templates");
+  cpSync(SAMPLE, templates, { recursive: true });
+  const visitor = await Visitor.open([WEB, SIMULATOR]);
+  const page = await entered(visitor);
+  await eventually("the name", async () => (await page.reload(), await page.getByText("Example Helpdesk").count()) > 0);
+  await visitor.inspect(page, "desk-branded-home");
+  await page.goto(`${WEB}/portal`);
+  await page.getByText("We answer within one working day").waitFor();
+  await visitor.inspect(page, "desk-branded-portal");
+  assert.deepEqual(ctl("status").warnings.filter(({ code }) => /^(page|branding)/.test(code)), []);
+  rmSync(templates, { recursive: true });
+  await eventually("the usual name", async () => (await page.reload(), await page.getByText("Example Helpdesk").count()) === 0);
+  await visitor.close();
 }
 
 /** By a new link. */

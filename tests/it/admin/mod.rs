@@ -4,6 +4,7 @@
 mod broken;
 mod forms;
 mod journeys;
+mod overrides;
 mod pages;
 mod sign_on;
 mod two_admins;
