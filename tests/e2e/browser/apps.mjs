@@ -1,17 +1,17 @@
 // The apps' entry pages: closed, open, signed in, signed out; by people with script and without.
 
 import assert from "node:assert/strict";
-import { ctl, SIMULATOR, TENANT, Visitor, WEB } from "./lib.mjs";
+import { ctl, ctlIn, FOLDER, SIMULATOR, TENANT, Visitor, WEB } from "./lib.mjs";
 
 export const PERSON = "ann@example.test";
 export const APPS = { main: "/", portal: "/portal", kb: "/kb", widget: "/widget" };
 
 /** A client record at the simulator, enabled. */
-export function record(name, audience) {
-  const made = ctl("sso", "add", "--name", name, "--audience", audience, "--client-id", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+export function record(name, audience, folder = FOLDER) {
+  const made = ctlIn(folder, "sso", "add", "--name", name, "--audience", audience, "--client-id", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
     "--client-secret-file", "-", "--authorization-uri", `${SIMULATOR}/${TENANT}/oauth2/v2.0/authorize`,
     "--token-url", `${SIMULATOR}/${TENANT}/oauth2/v2.0/token`, "--allowed-tenant", TENANT);
-  ctl("sso", "set", made.id, "--enabled", "true", "--confirm");
+  ctlIn(folder, "sso", "set", made.id, "--enabled", "true", "--confirm");
   return made.id;
 }
 

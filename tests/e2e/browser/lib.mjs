@@ -28,8 +28,11 @@ mkdirSync(SHOTS, { recursive: true });
 export const complaints = [];
 
 /** What onedeskctl says, as JSON. */
-export function ctl(...args) {
-  const said = execFileSync(env("ONEDESK_CTL"), ["--json", "--socket", join(FOLDER, "api.sock"), ...args], { encoding: "utf8", input: "Sim~Secret.Value_One-8Q~aaaaaaaaaaaaaaaaaaaa\n" });
+export const ctl = (...args) => ctlIn(FOLDER, ...args);
+
+/** The same of the daemon whose socket is in that folder. */
+export function ctlIn(folder, ...args) {
+  const said = execFileSync(env("ONEDESK_CTL"), ["--json", "--socket", join(folder, "api.sock"), ...args], { encoding: "utf8", input: "Sim~Secret.Value_One-8Q~aaaaaaaaaaaaaaaaaaaa\n" });
   return said.trim() ? JSON.parse(said) : null;
 }
 

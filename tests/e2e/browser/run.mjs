@@ -7,11 +7,12 @@ import { administration } from "./administration.mjs";
 import { apps, choices, closed } from "./apps.mjs";
 import { desk } from "./desk.mjs";
 import { errors, hostile } from "./errors.mjs";
+import { secure } from "./secure.mjs";
 import { widget } from "./widget.mjs";
 
 // For whoever works on one step: ONEDESK_STEP=desk cargo xtask test --only "a real browser"
 const only = process.env.ONEDESK_STEP;
-const steps = { closed, apps, choices, widget, errors, hostile, desk, administration };
+const steps = { closed, apps, choices, widget, secure, errors, hostile, desk, administration };
 for (const [name, step] of Object.entries(steps)) {
   if (only && !name.includes(only) && name !== "closed") continue;
   const begun = Date.now();

@@ -4,15 +4,17 @@ import { createServer } from "node:http";
 
 const POLICY = (web) => `default-src 'self'; img-src data:; script-src 'self' ${web}; frame-src ${web}`;
 
-/** Serves a page that embeds the Widget, with a strict policy of its own. */
-function serve(web) {
-  const server = createServer((request, response) => {
-    const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": POLICY(web) };
-    response.writeHead(request.url === "/" ? 200 : 404, headers);
-    response.end(`<!doctype html><html lang="en"><head><title>A customer's site</title><link rel="icon" href="data:,"></head>
+/** A page that embeds the Widget of `web`, with a strict policy of its own. */
+export function page(web, request, response) {
+  const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": POLICY(web) };
+  response.writeHead(request.url === "/" ? 200 : 404, headers);
+  response.end(`<!doctype html><html lang="en"><head><title>A customer's site</title><link rel="icon" href="data:,"></head>
 <body><main><h1>Our shop</h1><p>Things to buy.</p></main>
 <script src="${web}/widget.js" async data-label="Ask us"></script></body></html>`);
-  });
+}
+
+function serve(web) {
+  const server = createServer((request, response) => page(web, request, response));
   return new Promise((resolve) => server.listen(0, "localhost", () => resolve(server)));
 }
 

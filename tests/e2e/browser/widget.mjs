@@ -7,13 +7,13 @@ import { sites } from "./sites.mjs";
 import { eventually, FOLDER, SIMULATOR, Visitor, WEB } from "./lib.mjs";
 import { PERSON } from "./apps.mjs";
 
-const BLOCKED = ["--test-third-party-cookie-phaseout"];
+export const BLOCKED = "--test-third-party-cookie-phaseout";
 
 /** The Widget's frame in a page, as soon as it shows something. */
-async function opened(page) {
+export async function opened(page, web = WEB) {
   await page.locator("onedesk-widget").waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Ask us" }).click();
-  return eventually("the frame", () => page.frames().find((frame) => frame.url().startsWith(`${WEB}/widget`)));
+  return eventually("the frame", () => page.frames().find((frame) => frame.url().startsWith(`${web}/widget`)));
 }
 
 export async function widget() {
@@ -22,7 +22,7 @@ export async function widget() {
   appendFileSync(join(FOLDER, "onedeskd.toml"), `\n[apps]\nwidget_origins = ["${site}"]\n`);
   await eventually("the setting", async () => (await fetch(`${WEB}/widget`)).headers.get("content-security-policy").includes(site));
 
-  const visitor = await Visitor.open([WEB, SIMULATOR, site, stranger], {}, BLOCKED);
+  const visitor = await Visitor.open([WEB, SIMULATOR, site, stranger], {}, [BLOCKED]);
   const heard = [];
   const page = await visitor.page();
   await page.exposeFunction("heard", (message) => heard.push(message));
@@ -61,7 +61,7 @@ export async function widget() {
 }
 
 async function refused(site) {
-  const visitor = await Visitor.open([WEB, SIMULATOR, site], {}, BLOCKED);
+  const visitor = await Visitor.open([WEB, SIMULATOR, site], {}, [BLOCKED]);
   // The browser says that it refuses the frame: as it should.
   visitor.expected = /frame-ancestors|Framing/;
   const page = await visitor.page();
