@@ -12,7 +12,7 @@ use crate::model::{Hint as _, RequestId};
 use crate::oauth::callback::Callback;
 use crate::oauth::discovery::{Document, Source};
 use crate::oauth::endpoints::Version;
-use crate::oauth::id_token::{self, Algorithm, Expectation, Nonce, Tenants};
+use crate::oauth::id_token::{self, Algorithm, Expectation, Tenants};
 use crate::oauth::issuer::Issuer;
 use crate::oauth::jwks::KeySet;
 use crate::oauth::signed::{self, LogoutNotice};
@@ -63,7 +63,7 @@ pub fn id_token(bytes: &[u8]) {
             client_id: "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
             issuer: &issuer,
             version,
-            nonce: Nonce::Required("n-1"),
+            nonce: "n-1",
             algorithms: &Algorithm::ALL,
             tenants: Tenants::Any,
             cloud_instance: None,

@@ -173,7 +173,7 @@ impl Connector {
             Outcome::Code(code) => code,
             Outcome::Refused(refusal) => return Err(Error::refused(&refusal)),
             // We never send anybody to the admin-consent endpoint with a state of ours.
-            Outcome::AdminConsent { .. } => return Err(CallbackError::Empty.into()),
+            Outcome::AdminConsent => return Err(CallbackError::Empty.into()),
         };
         let in_force = self.in_force().await?;
         if in_force.client_id != pending.client_id || self.settings.borrow().microsoft.authority != pending.authority {

@@ -27,21 +27,12 @@ impl ResponseMode {
 pub enum Prompt {
     /// Choose an account. Not together with a `login_hint`, which wins (Microsoft).
     SelectAccount,
-    /// Prove who they are again.
-    Login,
-    /// Consent again.
-    Consent,
-    /// Nothing: fail instead.
-    None,
 }
 
 impl Prompt {
     const fn as_str(self) -> &'static str {
         match self {
             Self::SelectAccount => "select_account",
-            Self::Login => "login",
-            Self::Consent => "consent",
-            Self::None => "none",
         }
     }
 }

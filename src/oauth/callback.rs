@@ -21,8 +21,6 @@ pub struct Callback {
     pub iss: Option<String>,
     /// A code, or why there is none.
     pub outcome: Outcome,
-    /// Microsoft's session state: opaque.
-    pub session_state: Option<String>,
 }
 
 /// What came of the authorization.
@@ -33,10 +31,7 @@ pub enum Outcome {
     /// Somebody refused, or something went wrong.
     Refused(Refusal),
     /// An administrator consented for their tenant. The tenant is anybody's claim: nothing may be granted by it.
-    AdminConsent {
-        /// `tenant`.
-        tenant: Option<String>,
-    },
+    AdminConsent,
 }
 
 /// An error response (RFC 6749 section 4.1.2.1), bounded and without control characters.
@@ -138,7 +133,7 @@ impl Callback {
             }
         }
         // A parameter without a value counts as left out (RFC 6749 section 3.1).
-        let [code, state, iss, error, description, _, subcode, session_state, admin_consent, tenant, ..] =
+        let [code, state, iss, error, description, _, subcode, _, admin_consent, ..] =
             found.map(|value| value.filter(|value| !value.is_empty()));
         // Into custody before the first return.
         let code = code.map(Secret::new);
@@ -157,10 +152,10 @@ impl Callback {
                 admin_consent,
             }),
             (None, Some(code)) => Outcome::Code(code),
-            (None, None) if admin_consent => Outcome::AdminConsent { tenant: tenant.map(|text| clean(&text, 100)) },
+            (None, None) if admin_consent => Outcome::AdminConsent,
             (None, None) => return Err(CallbackError::Empty),
         };
-        Ok(Self { state, iss, outcome, session_state: session_state.map(|text| clean(&text, 300)) })
+        Ok(Self { state, iss, outcome })
     }
 
     /// RFC 9207: compares `iss`, where it is given, with the issuer that this state was sent to. `promised` is the metadata's
@@ -246,7 +241,7 @@ mod tests {
         let failed = Callback::parse("admin_consent=True&error=consent_required&state=s").unwrap();
         assert!(matches!(failed.outcome, Outcome::Refused(Refusal { admin_consent: true, .. })));
         let given = Callback::parse("admin_consent=True&tenant=t&scope=x&state=s").unwrap();
-        assert!(matches!(given.outcome, Outcome::AdminConsent { tenant: Some(_) }));
+        assert!(matches!(given.outcome, Outcome::AdminConsent));
     }
 
     #[test]

@@ -74,13 +74,6 @@ impl Claims {
         names.into_iter().flatten().next().unwrap_or(&self.subject)
     }
 
-    /// Whether `later`, of a refreshed ID token, is about the same person at the same issuer for the same client (OpenID Connect
-    /// Core 12.2). Anything else has to be treated as an attack.
-    pub fn is_continued_by(&self, later: &Self) -> bool {
-        let key = |claims: &Self| (claims.issuer.clone(), claims.subject.clone(), claims.audience.clone(), claims.tid, claims.oid);
-        key(self) == key(later)
-    }
-
     /// What claims say about groups, also those of user information.
     pub fn groups_of(raw: &Map<String, Value>) -> Groups {
         let pointed = raw.get("_claim_names").is_some_and(|names| names.get("groups").is_some());

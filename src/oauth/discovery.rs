@@ -125,15 +125,6 @@ impl Source {
         let of = |url| Self { url, version: endpoints.version, tenant: tenant.clone(), issuer: None, jwks_uri: None, loopback };
         endpoints.discovery_candidates().into_iter().map(of).collect()
     }
-
-    /// The same, for an app with signing keys of its own (claims mapping): Entra shows them by client id only.
-    #[must_use]
-    pub fn for_app(mut self, client_id: &str) -> Self {
-        if self.version.is_entra() {
-            self.url.query_pairs_mut().clear().append_pair("appid", client_id);
-        }
-        self
-    }
 }
 
 impl Document {
@@ -188,11 +179,6 @@ impl Document {
             url
         };
         plain(&self.authorization_endpoint) == plain(&endpoints.authorization) && plain(&self.token_endpoint) == plain(&endpoints.token)
-    }
-
-    /// The tenant that the metadata is of: it shows the GUID also where it was asked for by domain.
-    pub fn tenant(&self) -> Option<TenantId> {
-        self.issuer.first_segment()?.parse().ok()
     }
 }
 

@@ -44,8 +44,7 @@ fn an_issuer_of_entra_fits_the_tenant_that_was_asked() {
     ] {
         assert_eq!(entra(segment, &issuer).is_ok(), expected, "{segment} {issuer}");
     }
-    let found = entra("contoso.com", &format!("{MS}/{TENANT}/v2.0")).unwrap();
-    assert_eq!(found.tenant(), Some(TENANT.parse().unwrap()));
+    entra("contoso.com", &format!("{MS}/{TENANT}/v2.0")).unwrap();
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub struct Expectation<'a> {
     /// What kind of provider.
     pub version: Version,
     /// The nonce that was sent.
-    pub nonce: Nonce<'a>,
-    /// What may sign: from our own configuration, never from the token. [`MICROSOFT_ALGORITHMS`] for Entra.
+    pub nonce: &'a str,
+    /// What may sign: from our own configuration, never from the token.
     pub algorithms: &'a [Algorithm],
     /// Which tenants may sign in.
     pub tenants: Tenants<'a>,
@@ -44,18 +44,6 @@ pub struct Expectation<'a> {
     pub access_token: Option<&'a Secret<String>>,
     /// Accepts Azure AD v1's unsigned ID token. Only for a token straight from a v1 token endpoint over verified TLS.
     pub unsigned_v1: bool,
-}
-
-/// Microsoft signs with this one alone.
-pub const MICROSOFT_ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256];
-
-/// What the nonce has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nonce<'a> {
-    /// After a sign-in: this one.
-    Required(&'a str),
-    /// After a refresh: this one or none.
-    Original(&'a str),
 }
 
 /// Which tenants may sign in. Entra only.
@@ -175,17 +163,6 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expectation<'_>, now: Times
     })
 }
 
-/// The version that a token of Entra claims to be, unverified: it tells only which metadata to verify it with.
-pub fn claimed_version(token: &str) -> Option<Version> {
-    if token.len() > SIZE_LIMIT {
-        return None;
-    }
-    let jws = Jws::parse(token).ok()?;
-    let claims: Value = serde_json::from_slice(&jws.payload).ok()?;
-    let ver = claims.get("ver")?.as_str()?;
-    [Version::V1, Version::V2].into_iter().find(|version| version.claim() == Some(ver))
-}
-
 /// The key that signed, or nothing for a token that needs no signature.
 fn signing_key<'a>(jws: &'a Jws<'_>, keys: &'a KeySet, expected: &Expectation<'_>) -> Result<Option<&'a Key>, IdTokenError> {
     if jws.alg.eq_ignore_ascii_case("none") {
@@ -288,13 +265,9 @@ fn seconds(raw: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, 
     raw.get(name).map(|value| read(value).ok_or(Missing(name))).transpose()
 }
 
-fn nonce(raw: &Map<String, Value>, expected: Nonce<'_>) -> Result<(), IdTokenError> {
-    match (raw.get("nonce"), expected) {
-        (None, Nonce::Original(_)) => Ok(()),
-        (None, Nonce::Required(_)) => Err(Missing("nonce")),
-        (Some(nonce), Nonce::Required(sent) | Nonce::Original(sent)) if nonce.as_str() == Some(sent) => Ok(()),
-        (Some(_), _) => Err(Wrong("nonce")),
-    }
+fn nonce(raw: &Map<String, Value>, sent: &str) -> Result<(), IdTokenError> {
+    let nonce = raw.get("nonce").ok_or(Missing("nonce"))?;
+    if nonce.as_str() == Some(sent) { Ok(()) } else { Err(Wrong("nonce")) }
 }
 
 /// OpenID Connect Core 3.1.3.6: the left half of the access token's hash, by the hash of the token's algorithm.

@@ -1,14 +1,15 @@
 //! [`Microsoft`]: the identity platform as the settings name it now, for everything that asks it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::claims::Claims;
 use super::discovery::{Metadata, Source};
 use super::endpoints::{self, Endpoints};
-use super::id_token::{Nonce, Tenants};
-use super::provider::{Providers, SignIn, VerifyError};
+use super::id_token::Tenants;
+use super::provider::{SignIn, VerifyError};
+use super::providers::CurrentProviders;
 use super::scopes;
 use super::token::{AuthMethod, ClientAuth, GrantRequest, TokenEndpoint, TokenError, Tokens};
 use crate::model::{Audience, ClientId, Clock, Secret, TenantId};
@@ -18,10 +19,7 @@ use crate::system::http::Http;
 /// The identity platform.
 pub struct Microsoft {
     settings: watch::Receiver<Arc<Settings>>,
-    http: watch::Receiver<Http>,
-    clock: Clock,
-    /// Metadata and keys, with the way out that they were fetched by: another proxy or trust anchor forgets them.
-    providers: Mutex<Option<(watch::Receiver<Http>, Arc<Providers>)>>,
+    providers: CurrentProviders,
 }
 
 /// The client that asks, with the secret that it uses now.
@@ -32,7 +30,7 @@ pub fn client(client_id: ClientId, secret: &Secret<String>) -> ClientAuth {
 impl Microsoft {
     /// The platform that `settings` name, reached by `http`.
     pub const fn new(settings: watch::Receiver<Arc<Settings>>, http: watch::Receiver<Http>, clock: Clock) -> Self {
-        Self { settings, http, clock, providers: Mutex::new(None) }
+        Self { settings, providers: CurrentProviders::new(http, clock) }
     }
 
     /// The v2 endpoints of a tenant segment.
@@ -64,7 +62,7 @@ impl Microsoft {
     /// [`TokenError`].
     pub async fn redeem(&self, segment: &str, client: &ClientAuth, grant: GrantRequest<'_>, scope: &str) -> Result<Tokens, TokenError> {
         let endpoints = self.endpoints(segment).map_err(|error| TokenError::misconfigured(&error))?;
-        let http = self.http.borrow().clone();
+        let http = self.providers.http();
         let answer = TokenEndpoint { http: &http, url: endpoints.token.as_str() }.request(client, grant, scope).await;
         // It is our own registration that is asked for: what is to be mended stands in our own file.
         answer.map_err(|error| TokenError { problem: error.problem.naming(self.settings.borrow().credentials_path()), ..error })
@@ -88,9 +86,9 @@ impl Microsoft {
         let client_id = client_id.to_string();
         let only = segment.parse::<TenantId>().ok();
         let tenants = only.as_ref().map_or(Tenants::Any, |tenant| Tenants::Only(std::slice::from_ref(tenant)));
-        let sign_in = SignIn { client_id: &client_id, nonce: Nonce::Required(nonce), tenants, access_token: None, unsigned_v1: false };
+        let sign_in = SignIn { client_id: &client_id, nonce, tenants, access_token: None, unsigned_v1: false };
         let source = self.source(segment).ok_or(super::provider::Error::Closed)?;
-        self.providers().get(&Metadata::Published(Box::new(source))).verify(id_token, &sign_in).await
+        self.providers.get().get(&Metadata::Published(Box::new(source))).verify(id_token, &sign_in).await
     }
 
     /// The issuer that answers for `segment`, and whether it promises to name itself (RFC 9207).
@@ -99,7 +97,7 @@ impl Microsoft {
     /// When its metadata cannot be read.
     pub async fn issuer(&self, segment: &str) -> Result<(super::issuer::Issuer, bool), super::provider::Error> {
         let source = self.source(segment).ok_or(super::provider::Error::Closed)?;
-        let published = self.providers().get(&Metadata::Published(Box::new(source))).published().await?;
+        let published = self.providers.get().get(&Metadata::Published(Box::new(source))).published().await?;
         Ok((published.document.issuer.clone(), published.document.promises_iss))
     }
 
@@ -109,19 +107,5 @@ impl Microsoft {
 
     fn now(&self) -> settings::Microsoft {
         self.settings.borrow().microsoft.clone()
-    }
-
-    fn providers(&self) -> Arc<Providers> {
-        let mut kept = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((seen, providers)) = &*kept
-            && !seen.has_changed().unwrap_or(false)
-        {
-            return Arc::clone(providers);
-        }
-        let mut seen = self.http.clone();
-        let http = seen.borrow_and_update().clone();
-        let providers = Arc::new(Providers::new(http, self.clock.clone()));
-        *kept = Some((seen, Arc::clone(&providers)));
-        providers
     }
 }

@@ -12,6 +12,7 @@ pub struct Verifier(Secret<String>);
 
 impl Verifier {
     /// The verifier that 32 octets from the system's random source make (RFC 7636 section 4.1).
+    #[cfg(test)]
     pub fn from_entropy(octets: &[u8; 32]) -> Self {
         Self(Secret::new(URL_SAFE_NO_PAD.encode(octets)))
     }

@@ -1,7 +1,6 @@
 //! [`Provider`]: one provider's metadata and keys, fetched when needed and kept as long as they may be (Microsoft, "Signing key
 //! rollover"). One fetch at a time; what is good is replaced by what is good only.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,9 +9,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::claims::Claims;
-use super::discovery::{self, Document, Metadata, Source};
-use super::endpoints::Endpoints;
-use super::id_token::{self, Expectation, IdTokenError, Nonce, SKEW, Tenants};
+use super::discovery::{self, Document, Metadata};
+use super::id_token::{self, Expectation, IdTokenError, SKEW, Tenants};
 use super::jwks::{self, KeySet};
 use super::signed;
 use crate::model::{Clock, Hint, Secret};
@@ -24,8 +22,6 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 pub const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 /// How often an unknown `kid` may cause a fetch: anybody can invent them.
 const UNKNOWN_KID_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
-/// Providers in use at once; the record store holds far fewer.
-const MOST_PROVIDERS: usize = 1000;
 
 /// A provider's metadata and keys as they were fetched together.
 #[derive(Debug, Clone)]
@@ -97,7 +93,7 @@ pub struct SignIn<'a> {
     /// Our client id.
     pub client_id: &'a str,
     /// The nonce that was sent.
-    pub nonce: Nonce<'a>,
+    pub nonce: &'a str,
     /// Who may sign in.
     pub tenants: Tenants<'a>,
     /// The access token that came along.
@@ -286,88 +282,20 @@ impl Provider {
     }
 
     /// For the journal.
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match &self.metadata {
             Metadata::Published(source) => source.url.as_str(),
             Metadata::Given(document) => document.issuer.as_str(),
         }
     }
 
-    fn is_due(&self, now: Timestamp) -> bool {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.kept().published.as_ref().is_some_and(|published| now.duration_since(published.fetched_at).abs() >= REFRESH_INTERVAL)
     }
 
     /// Never held across an await, and whole after a panic: every change is one assignment.
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// All providers in use: flows of the same provider share its keys.
-pub struct Providers {
-    http: Http,
-    clock: Clock,
-    known: Mutex<HashMap<Metadata, Arc<Provider>>>,
-}
-
-impl Providers {
-    /// None yet.
-    pub fn new(http: Http, clock: Clock) -> Self {
-        Self { http, clock, known: Mutex::default() }
-    }
-
-    /// The provider with this metadata; nothing is fetched yet.
-    pub fn get(&self, metadata: &Metadata) -> Arc<Provider> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_PROVIDERS && !known.contains_key(metadata) {
-            known.clear();
-        }
-        let made = || Arc::new(Provider::new(metadata.clone(), self.http.clone(), self.clock.clone()));
-        Arc::clone(known.entry(metadata.clone()).or_insert_with(made))
-    }
-
-    /// The provider that takes requests at `endpoints`: for Entra without asking, for another one by trying where its metadata may be.
-    ///
-    /// # Errors
-    /// What the likeliest place said, when no place has metadata that names these endpoints.
-    pub async fn find(&self, endpoints: &Endpoints) -> Result<Arc<Provider>, Error> {
-        if let Some(source) = Source::of(endpoints) {
-            return Ok(self.get(&source.into()));
-        }
-        let mut first_error = None;
-        for source in Source::candidates(endpoints) {
-            let metadata = Metadata::from(source);
-            // One that turns out wrong must not stay among those in use.
-            let provider = Provider::new(metadata.clone(), self.http.clone(), self.clock.clone());
-            match provider.published().await {
-                Ok(published) if published.document.names(endpoints) => {
-                    let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                    return Ok(Arc::clone(known.entry(metadata).or_insert_with(|| Arc::new(provider))));
-                }
-                Ok(_) => {}
-                Err(error) => drop(first_error.get_or_insert(error)),
-            }
-        }
-        Err(first_error.unwrap_or(discovery::Error::Foreign.into()))
-    }
-
-    /// Forgets everything: after a switch was turned off and on, and when the way out changed.
-    pub fn forget(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Fetches anew what is older than [`REFRESH_INTERVAL`]; for the background, called more often than that.
-    pub async fn refresh_due(&self) {
-        let now = self.clock.now();
-        let due: Vec<_> = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.values().filter(|provider| provider.is_due(now)).cloned().collect()
-        };
-        for provider in due {
-            if let Err(error) = provider.refresh().await {
-                log::warn!(issuer = provider.name(), error = error.to_string().as_str(); "keeping a provider's old keys, since the new ones cannot be read");
-            }
-        }
     }
 }
 

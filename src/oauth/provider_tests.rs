@@ -6,6 +6,9 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
 
+use super::super::discovery::Source;
+use super::super::endpoints::Endpoints;
+use super::super::providers::Providers;
 use super::*;
 use crate::oauth::test_keys::{RSA, rsa_jwk, sign};
 use crate::system::http::Outbound;
@@ -66,8 +69,7 @@ impl Op {
     }
 }
 
-const SIGN_IN: SignIn<'_> =
-    SignIn { client_id: "us", nonce: Nonce::Required("n"), tenants: Tenants::Any, access_token: None, unsigned_v1: false };
+const SIGN_IN: SignIn<'_> = SignIn { client_id: "us", nonce: "n", tenants: Tenants::Any, access_token: None, unsigned_v1: false };
 
 fn clock() -> Clock {
     Clock::manual(Timestamp::from_second(1_790_000_000).unwrap())

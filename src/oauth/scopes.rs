@@ -6,8 +6,6 @@ use crate::settings::Microsoft;
 
 /// Who signed in, and a refresh token.
 const IDENTITY: &str = "openid profile email offline_access";
-/// A sign-on needs no refresh token.
-pub const SIGN_IN: &str = "openid profile email";
 
 /// Registered under Microsoft Graph in the portal, but only the Outlook prefix yields a token that Exchange accepts.
 const MAIL: [&str; 2] = ["IMAP.AccessAsUser.All", "SMTP.Send"];

@@ -22,7 +22,7 @@ use crate::oauth::authorization::{AuthorizationRequest, ResponseMode};
 use crate::oauth::callback::{Callback, Outcome};
 use crate::oauth::claims::Claims;
 use crate::oauth::endpoints::Version;
-use crate::oauth::id_token::{IdTokenError, Nonce, Tenants};
+use crate::oauth::id_token::{IdTokenError, Tenants};
 use crate::oauth::provider::{Provider, SignIn, VerifyError};
 use crate::oauth::token::{GrantRequest, TokenEndpoint, TokenError, Tokens, Verdict};
 use crate::store::sso::sessions::SessionRow;
@@ -225,7 +225,7 @@ impl Service {
             Outcome::Code(code) => code,
             Outcome::Refused(refusal) => return Err(Error::refused(&refusal)),
             // We never send anybody to the admin-consent endpoint with a state of ours.
-            Outcome::AdminConsent { .. } => return Err(Error::unknown_state()),
+            Outcome::AdminConsent => return Err(Error::unknown_state()),
         };
         let tokens = self.redeem(&record, pending, &code).await?;
         let provider = self.wire.provider(&record).await?;
@@ -274,7 +274,7 @@ impl Service {
         };
         let sign_in = SignIn {
             client_id: &record.details.client_id,
-            nonce: Nonce::Required(&pending.nonce),
+            nonce: &pending.nonce,
             tenants,
             access_token: Some(&tokens.access_token),
             unsigned_v1: record.accepts_unsigned(&self.settings.borrow()),

@@ -1,6 +1,6 @@
 //! [`Wire`]: the way out to providers, with their metadata and keys. Another proxy or trust anchor makes everything be read anew.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -8,18 +8,15 @@ use tokio::time::timeout;
 
 use super::record::Record;
 use crate::model::{Clock, Problem};
-use crate::oauth::provider::{Error, Provider, Providers};
+use crate::oauth::provider::{Error, Provider};
+use crate::oauth::providers::CurrentProviders;
 use crate::system::http::{self, Http};
 
 /// How long an admin waits for a provider that does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Providers, by the way out as it is now.
-pub struct Wire {
-    http: watch::Receiver<Http>,
-    clock: Clock,
-    kept: Mutex<Option<(watch::Receiver<Http>, Arc<Providers>)>>,
-}
+pub struct Wire(CurrentProviders);
 
 /// What the provider says about itself, as far as a record needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,12 +32,12 @@ pub struct Found {
 impl Wire {
     /// Over that way out.
     pub const fn new(http: watch::Receiver<Http>, clock: Clock) -> Self {
-        Self { http, clock, kept: Mutex::new(None) }
+        Self(CurrentProviders::new(http, clock))
     }
 
     /// The client.
     pub fn http(&self) -> Http {
-        self.http.borrow().clone()
+        self.0.http()
     }
 
     /// The provider of a record. Nothing is fetched where the record knows its place.
@@ -48,7 +45,7 @@ impl Wire {
     /// # Errors
     /// Why another provider's metadata is not found.
     pub async fn provider(&self, record: &Record) -> Result<Arc<Provider>, Error> {
-        let providers = self.providers();
+        let providers = self.0.get();
         match (record.metadata(), &record.endpoints) {
             (Some(metadata), _) => Ok(providers.get(&metadata)),
             (None, Some(endpoints)) => providers.find(endpoints).await,
@@ -58,12 +55,12 @@ impl Wire {
 
     /// Forgets all metadata and keys.
     pub fn forget(&self) {
-        self.providers().forget();
+        self.0.get().forget();
     }
 
     /// Fetches anew what is an hour old.
     pub async fn refresh_due(&self) {
-        self.providers().refresh_due().await;
+        self.0.get().refresh_due().await;
     }
 
     /// Asks the provider of a record for what the record needs.
@@ -88,20 +85,6 @@ impl Wire {
             }
             Err(error) => Found { problem: Some(missing(record, &error)), ..Found::default() },
         }
-    }
-
-    fn providers(&self) -> Arc<Providers> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((seen, providers)) = &*kept
-            && !seen.has_changed().unwrap_or(false)
-        {
-            return Arc::clone(providers);
-        }
-        let mut seen = self.http.clone();
-        let http = seen.borrow_and_update().clone();
-        let providers = Arc::new(Providers::new(http, self.clock.clone()));
-        *kept = Some((seen, Arc::clone(&providers)));
-        providers
     }
 }
 
