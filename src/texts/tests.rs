@@ -80,7 +80,7 @@ fn every_text_that_is_asked_for_is_there_and_every_text_is_asked_for() {
     // Others have functions of these names too.
     let asking = sources.iter().filter(|(path, source)| is_template(path) || source.contains("crate::texts::"));
     for (_, source) in asking {
-        for (call, before) in [("t(\"", "{ (,~["), ("text(\"", " (&,["), ("filled(\"", " (&,[")] {
+        for (call, before) in [("t(\"", "{ (,~[="), ("text(\"", " (&,["), ("filled(\"", " (&,[")] {
             for (at, _) in source.match_indices(call) {
                 let stands_alone = at == 0 || before.contains(&source[at - 1..at]) || source.as_bytes()[at - 1] == b'\n';
                 if stands_alone {
@@ -120,4 +120,58 @@ fn every_place_in_the_words_of_a_problem_is_filled() {
         let unfilled: Vec<_> = places.filter(|place| !filled.contains(&format!("(\"{place}\","))).collect();
         assert!(unfilled.is_empty(), "{name}: {unfilled:?}");
     }
+}
+
+#[test]
+fn every_place_in_the_words_of_a_template_is_filled() {
+    for (path, source) in sources().into_iter().filter(|(path, _)| is_template(path)) {
+        for call in source.split("t(\"").skip(1) {
+            let Some((key, rest)) = call.split_once('"') else { continue };
+            let Some(words) = find(key) else { continue };
+            let filled = rest.split(')').next().unwrap_or_default();
+            let places = words.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(place, _)| place);
+            let unfilled: Vec<_> = places.filter(|place| !filled.contains(&format!(" {place}="))).collect();
+            assert!(unfilled.is_empty(), "{}: {key}: {unfilled:?}", path.display());
+        }
+    }
+}
+
+/// `text` without what stands between each `open` and `close`.
+fn without(text: &str, open: &str, close: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(open) {
+        kept.push_str(before);
+        rest = after.split_once(close).unwrap_or_default().1;
+    }
+    kept + rest
+}
+
+fn has_words(text: &str) -> bool {
+    text.split(|letter: char| !letter.is_alphabetic()).any(|word| word.len() > 1)
+}
+
+#[test]
+fn no_template_has_words_of_its_own() {
+    let mut own = Vec::new();
+    for (path, source) in sources().into_iter().filter(|(path, _)| is_template(path)) {
+        let page = without(&source, "{#", "#}");
+        // Words in expressions: what has a blank in it is no name and no address.
+        let code: Vec<&str> =
+            page.split("{{").skip(1).chain(page.split("{%").skip(1)).filter_map(|rest| rest.split(['}', '%']).next()).collect();
+        let quoted = code.iter().flat_map(|code| code.split('"').skip(1).step_by(2)).filter(|text| text.trim().contains(' '));
+        own.extend(quoted.filter(|text| !text.starts_with("onedeskctl ")).map(|text| format!("{}: {text}", path.display())));
+        let plain = without(&without(&page, "{{", "}}"), "{%", "%}");
+        for name in ["aria-label", "placeholder", "title", "alt"] {
+            let attribute = format!(" {name}=\"");
+            let values = plain.split(&attribute).skip(1).filter_map(|rest| rest.split('"').next());
+            own.extend(values.filter(|value| has_words(value)).map(|value| format!("{}: {name} {value}", path.display())));
+        }
+        // What is typed stays as it is in every language.
+        let prose = without(&without(&without(&plain, "<code", "</code>"), "<pre", "</pre>"), "<", ">");
+        // A macro that writes attributes.
+        let lines = prose.lines().filter(|line| has_words(line) && !line.contains("=\""));
+        own.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+    }
+    assert!(own.is_empty(), "words that are not in the catalogue:\n{}", own.join("\n"));
 }

@@ -70,6 +70,7 @@ fn show(visit: &Visit, code: StatusCode, record: &Record, refusal: Option<&Error
             Version::V2 => "Microsoft identity platform (v2)",
             Version::Other => "OpenID Connect",
         },
+        is_v1 => record.version() == Version::V1,
         issuer => record.issuer(),
         scope => record.scope(&settings),
         unsigned_v1 => record.accepts_unsigned(&settings),
