@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::picture;
 use super::shell::{Visit, When};
 use crate::health::status::{SecretInUse, Verified};
+use crate::texts::{filled, text};
 use crate::web::Door;
 
 /// The routes of this file.
@@ -33,12 +34,12 @@ async fn credentials(visit: Visit) -> Response {
     if pair.client_id.is_some() {
         dates.extend(pair.secret_expires_at);
         let when = pair.secret_expires_at.map(|at| When::new(at, now));
-        endings.push(Ending { what: "Secret of this OneDesk".to_owned(), when, href: None });
+        endings.push(Ending { what: text("admin.ending.own").to_owned(), when, href: None });
     }
     for record in services.sso.connections().list() {
         dates.extend(record.details.secret_expires_at);
         endings.push(Ending {
-            what: format!("Client secret of {}", record.details.name),
+            what: filled("admin.ending.of_a_record", &[("name", &record.details.name)]),
             when: record.details.secret_expires_at.map(|at| When::new(at, now)),
             href: Some(format!("/admin/sso/{}", record.id())),
         });
@@ -47,9 +48,9 @@ async fn credentials(visit: Visit) -> Response {
         pair,
         changed => pair.changed_at.map(|at| When::new(at, now)),
         verified => match pair.verified {
-            Verified::Yes => ("good", "Microsoft accepts it"),
-            Verified::No => ("bad", "Microsoft refuses it"),
-            Verified::Unverified => ("warn", "Microsoft has not been asked, or gave no verdict"),
+            Verified::Yes => ("good", text("admin.verified.yes")),
+            Verified::No => ("bad", text("admin.verified.no")),
+            Verified::Unverified => ("warn", text("admin.verified.unverified")),
         },
         uses_next => pair.secret_in_use == Some(SecretInUse::Next),
         warnings => status.warnings,

@@ -15,6 +15,7 @@ use crate::audit::Actor;
 use crate::model::person::App;
 use crate::model::{ConnectionId, Problem, ProblemDocument};
 use crate::sso::{Beginning, Error, Purpose};
+use crate::texts::{filled, text};
 use crate::web::Door;
 use crate::web::answer::{problem_answer, see_other};
 use crate::web::front::Visitor;
@@ -47,8 +48,8 @@ async fn look(State(door): State<Door>, Extension(visitor): Extension<Visitor>, 
     };
     match looked.await {
         Ok(ticket) => {
-            let page = NoticePage::new("Administration", "This link opens the administration pages once, in this browser.");
-            door.pages.render(&Page::Notice(page.form("Enter", ENTER, &[("ticket", &ticket)]))).into_response()
+            let page = NoticePage::new(text("admin.entrance.title"), text("admin.entrance.opens"));
+            door.pages.render(&Page::Notice(page.form(text("admin.entrance.enter"), ENTER, &[("ticket", &ticket)]))).into_response()
         }
         Err(error) => refuse(&door, &visitor, &error),
     }
@@ -109,8 +110,8 @@ async fn leave(visit: Visit, headers: HeaderMap) -> Response {
 }
 
 async fn left(State(door): State<Door>) -> Response {
-    let sentence = "You have left the administration. To come back, make a link on this host: onedeskctl admin-link";
-    door.pages.render(&Page::Notice(NoticePage::new("Signed out", sentence))).into_response()
+    let page = NoticePage::new(text("admin.entrance.signed_out"), text("admin.entrance.left"));
+    door.pages.render(&Page::Notice(page)).into_response()
 }
 
 /// Tells somebody without a session how to get one. The page is compiled in: it works without the package of the pages.
@@ -126,9 +127,10 @@ pub fn refuse_stranger(door: &Door, visitor: &Visitor) -> Response {
     if records.is_empty() {
         return problem_answer(door, visitor, StatusCode::FORBIDDEN, &problem, None);
     }
-    let sentence = "This page is for administrators of this OneDesk. Sign in as one, or make a link on this host and open it within 15 minutes: onedeskctl admin-link";
-    let page = records.iter().fold(NoticePage::new("Administration", sentence), |page, record| {
-        page.link(format!("Sign in with {}", record.details.name), format!("{}?return_to=%2Fadmin", record.login_path(App::Main)))
+    let page = NoticePage::new(text("admin.entrance.title"), text("admin.entrance.stranger"));
+    let page = records.iter().fold(page, |page, record| {
+        let label = filled("entry.sign_in", &[("name", &record.details.name)]);
+        page.link(label, format!("{}?return_to=%2Fadmin", record.login_path(App::Main)))
     });
     (StatusCode::FORBIDDEN, door.pages.render(&Page::Notice(page))).into_response()
 }

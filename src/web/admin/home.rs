@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::shell::{Visit, When};
 use crate::health::status::{CheckOutcome, State, Status};
 use crate::model::Problem;
+use crate::texts::{filled, text};
 use crate::web::Door;
 
 /// As many of the conflict desk as are counted; more are "100 or more".
@@ -36,9 +37,10 @@ async fn home(visit: Visit) -> Response {
     let conflicts = services.sso.people().conflicts(None, COUNTED).await.map(|page| page.items.len());
     let mut tasks = tasks(&status);
     if let Ok(waiting @ 1..) = conflicts {
-        let hint = "decide whether the account belongs to the person who has the address";
-        let title = format!("{waiting} {} for your decision", if waiting == 1 { "sign-in waits" } else { "sign-ins wait" });
-        tasks.push(Task { title, hint: hint.to_owned(), tone: "warn", link: Some(("Conflict desk", "/admin/people/conflicts")) });
+        let count = [("count", waiting.to_string())];
+        let title = if waiting == 1 { filled("admin.task.conflict", &count) } else { filled("admin.task.conflicts", &count) };
+        let link = Some((text("admin.common.conflict_desk"), "/admin/people/conflicts"));
+        tasks.push(Task { title, hint: text("admin.task.conflict_hint").to_owned(), tone: "warn", link });
     }
     let records = services.sso.connections().list();
     let changed = status.credentials.changed_at.map(|at| When::new(at, visit.now()));
@@ -58,11 +60,11 @@ async fn home(visit: Visit) -> Response {
 
 fn headline(status: &Status, tasks: &[Task]) -> &'static str {
     match status.state {
-        State::Unconfigured => "OneDesk is not set up yet",
-        State::Stale => "The credentials file needs you; the last good credentials stay in force",
-        State::Degraded => "Something needs you",
-        State::Ready if tasks.is_empty() => "All is well",
-        State::Ready => "All works, and something should be mended",
+        State::Unconfigured => text("admin.headline.unconfigured"),
+        State::Stale => text("admin.headline.stale"),
+        State::Degraded => text("admin.headline.degraded"),
+        State::Ready if tasks.is_empty() => text("admin.headline.ready"),
+        State::Ready => text("admin.headline.ready_with_tasks"),
     }
 }
 
@@ -103,10 +105,10 @@ fn tasks(status: &Status) -> Vec<Task> {
 /// The page where a check or a warning is dealt with.
 fn page_of(name: &str) -> Option<(&'static str, &'static str)> {
     match name {
-        "credentials" | "secret_expires" | "credentials_file" => Some(("Credentials", "/admin/credentials")),
-        "mailboxes" => Some(("Mailboxes", "/admin/mailboxes?state=needs_reauth")),
-        "directory" => Some(("Directory", "/admin/directory")),
-        name if name.starts_with("sso") => Some(("Single Sign On", "/admin/sso")),
+        "credentials" | "secret_expires" | "credentials_file" => Some((text("admin.common.credentials"), "/admin/credentials")),
+        "mailboxes" => Some((text("admin.common.mailboxes"), "/admin/mailboxes?state=needs_reauth")),
+        "directory" => Some((text("admin.common.directory"), "/admin/directory")),
+        name if name.starts_with("sso") => Some((text("admin.common.single_sign_on"), "/admin/sso")),
         _ => None,
     }
 }

@@ -15,6 +15,7 @@ use super::picture::{self, Day};
 use super::shell::{Visit, When};
 use crate::mailboxes::{Error, MailboxStatus, STATES, Wanted, Wishes};
 use crate::model::{EmailAddress, GrantState, Hint as _, Problem};
+use crate::texts::text;
 use crate::web::Door;
 
 const LIST: &str = "/admin/mailboxes";
@@ -83,10 +84,10 @@ impl Row {
 /// A state in a word for people, and its tone.
 pub fn label(state: &GrantState, refreshing: bool) -> (&'static str, &'static str) {
     match state {
-        GrantState::Healthy if refreshing => ("good", "Refreshing"),
-        GrantState::Healthy => ("good", "Healthy"),
-        GrantState::Waiting { .. } => ("warn", "Waiting"),
-        GrantState::NeedsReauth { .. } => ("bad", "Needs a sign-in"),
+        GrantState::Healthy if refreshing => ("good", text("admin.state.refreshing")),
+        GrantState::Healthy => ("good", text("admin.state.healthy")),
+        GrantState::Waiting { .. } => ("warn", text("admin.state.waiting")),
+        GrantState::NeedsReauth { .. } => ("bad", text("admin.state.needs_reauth")),
     }
 }
 
@@ -115,13 +116,13 @@ async fn list(visit: Visit) -> Response {
 }
 
 /// The states to choose from: words, count, address, and whether it is the one that is shown.
-fn tabs(text: &str, shown: Option<&str>, counts: [usize; 3]) -> Vec<(&'static str, usize, String, bool)> {
-    let all = if text.is_empty() { LIST.to_owned() } else { paging::with(LIST, &[], "q", text) };
-    let labels = ["Healthy", "Waiting", "Need a sign-in"];
+fn tabs(sought: &str, shown: Option<&str>, counts: [usize; 3]) -> Vec<(&'static str, usize, String, bool)> {
+    let all = if sought.is_empty() { LIST.to_owned() } else { paging::with(LIST, &[], "q", sought) };
+    let labels = [text("admin.state.healthy"), text("admin.state.waiting"), text("admin.state.need_reauth")];
     let states = STATES.into_iter().zip(labels).zip(counts);
     let states =
-        states.map(|((word, label), count)| (label, count, paging::with(LIST, &[("q", text)], "state", word), shown == Some(word)));
-    std::iter::once(("All", counts.iter().sum(), all, shown.is_none())).chain(states).collect()
+        states.map(|((word, label), count)| (label, count, paging::with(LIST, &[("q", sought)], "state", word), shown == Some(word)));
+    std::iter::once((text("admin.state.all"), counts.iter().sum(), all, shown.is_none())).chain(states).collect()
 }
 
 async fn one(visit: Visit, Path(address): Path<String>) -> Response {

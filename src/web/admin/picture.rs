@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::shell::When;
 use crate::mailboxes::{History, Mark};
+use crate::texts::{fill, filled, text};
 
 /// Width of half an hour in the picture of a day.
 const STEP: usize = 3;
@@ -57,12 +58,19 @@ fn words(marks: &[Mark]) -> String {
     let count = |wanted: Mark| marks.iter().filter(|mark| **mark == wanted).count();
     let (worked, waited, refused) = (count(Mark::Worked), count(Mark::Waited), count(Mark::Refused));
     if worked + waited + refused == 0 {
-        return "Last 24 hours: no refresh".to_owned();
+        return text("admin.day.nothing").to_owned();
     }
-    let part =
-        |count: usize, what: &str| (count > 0).then(|| format!("{what} in {count} half {}", if count == 1 { "hour" } else { "hours" }));
-    let parts = [part(worked, "refreshed"), part(waited, "waited"), part(refused, "refused")];
-    format!("Last 24 hours: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    let part = |count: usize, once: &'static str, often: &'static str| match count {
+        0 => None,
+        1 => Some(once.to_owned()),
+        count => Some(fill(often, &[("count", count.to_string())])),
+    };
+    let parts = [
+        part(worked, text("admin.day.worked_once"), text("admin.day.worked")),
+        part(waited, text("admin.day.waited_once"), text("admin.day.waited")),
+        part(refused, text("admin.day.refused_once"), text("admin.day.refused")),
+    ];
+    filled("admin.day.some", &[("parts", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))])
 }
 
 /// When secrets end, on a line of a year.
@@ -101,7 +109,7 @@ pub fn timeline(ends: &[Timestamp], now: Timestamp) -> Option<Timeline> {
         let first = first_of_month(now, ahead)?;
         Some(Month { x: place(first), name: first.strftime("%b").to_string() }).filter(|month| (40..980).contains(&month.x))
     });
-    let words = format!("Ends of secrets during the next twelve months; the first ends {}", When::new(*first, now).words());
+    let words = filled("admin.timeline.words", &[("first", When::new(*first, now).words())]);
     Some(Timeline { points: points.collect(), months: months.collect(), words })
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::guard::Admin;
 use crate::model::Problem;
+use crate::texts::find;
 use crate::web::Door;
 use crate::web::answer::{problem_answer, see_other, show};
 use crate::web::front::Visitor;
@@ -93,27 +94,9 @@ impl Visit {
     }
 }
 
-/// What the page says that follows something that was done. Only these: an address cannot put words into our mouth.
+/// What the page says that follows something that was done. Only what the catalogue has: an address cannot put words into our mouth.
 fn done(word: &str) -> Option<&'static str> {
-    const DONE: [(&str, &str); 16] = [
-        ("mailbox-removed", "The mailbox was removed and its sign-in erased."),
-        ("directory-removed", "The directory was disconnected and its sign-in erased."),
-        ("users-on", "Single sign-on is on for users."),
-        ("users-off", "Single sign-on is off for users. Whoever was signed in by it is signed out."),
-        ("customers-on", "Single sign-on is on for customers."),
-        ("customers-off", "Single sign-on is off for customers. Whoever was signed in by it is signed out."),
-        ("record-added", "The client record was added."),
-        ("record-changed", "The client record was changed."),
-        ("record-enabled", "The client record is enabled."),
-        ("record-disabled", "The client record is disabled. Whoever was signed in by it is signed out."),
-        ("record-removed", "The client record was removed."),
-        ("record-upgraded", "The client record uses the v2 URLs now. Everybody stays linked. Test the sign-in before you enable it again."),
-        ("person-added", "The person was added."),
-        ("person-removed", "The person was removed, with accounts and sessions."),
-        ("conflict-approved", "The account was linked. The person can sign in now."),
-        ("conflict-denied", "The request was denied."),
-    ];
-    DONE.iter().find(|(known, _)| *known == word).map(|(_, sentence)| *sentence)
+    find(&format!("admin.done.{word}"))
 }
 
 /// What there is not, behind the guard.
@@ -184,7 +167,9 @@ mod tests {
 
     #[test]
     fn an_address_cannot_put_words_into_our_mouth() {
-        assert_eq!(done("<b>you were hacked</b>"), None);
+        for word in ["<b>you were hacked</b>", "", ".", "mailbox-removed.", "x]\n[admin.home"] {
+            assert_eq!(done(word), None, "{word}");
+        }
         assert!(done("mailbox-removed").is_some());
     }
 }
