@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::Problem;
 use crate::sso::Error;
+use crate::texts::find;
 
 /// The fields of a form; each comes once.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +56,8 @@ pub struct Faults(Vec<Fault>);
 #[derive(Debug, Clone, Serialize)]
 struct Fault {
     field: String,
+    /// What the form calls it.
+    label: String,
     title: String,
     hint: String,
 }
@@ -65,13 +68,18 @@ impl Faults {
         // Services begin with the field's name in the API's spelling; beside the field it is not needed.
         let title =
             problem.title.split_once(": ").filter(|(name, _)| *name == problem.code).map_or(problem.title.as_str(), |(_, what)| what);
-        Self(vec![Fault { field: field.to_owned(), title: title.to_owned(), hint: problem.hint.clone() }])
+        Self(vec![Fault { field: field.to_owned(), label: label(field), title: title.to_owned(), hint: problem.hint.clone() }])
     }
 
     /// The same about several fields.
     pub fn of_all(fields: &[&str], problem: &Problem) -> Self {
         Self(fields.iter().flat_map(|field| Self::of(field, problem).0).collect())
     }
+}
+
+/// What the forms call a field; its name where they have none for it.
+pub fn label(field: &str) -> String {
+    find(&format!("admin.field.{field}")).map_or_else(|| field.replace('_', " "), str::to_owned)
 }
 
 #[cfg(test)]

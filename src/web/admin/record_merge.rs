@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::form::Form;
+use super::form::{Form, label};
 use super::record_form::Values;
 use crate::crypto::content_hash;
 use crate::sso::Record;
@@ -58,6 +58,8 @@ fn mark(value: &[u8]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     field: &'static str,
+    /// What the form calls it.
+    label: String,
     /// What stands there now; nothing for a secret.
     now: Option<String>,
     /// What was typed here, where that is something else again.
@@ -75,13 +77,13 @@ pub fn merge(before: &MadeFrom, record: &Record, typed: &Values) -> (Values, Vec
             continue;
         }
         let is_untouched = is_as_before(place, &mark(value.as_bytes()));
-        changes.push(Change { field, now: Some(now.to_owned()), typed: (!is_untouched).then(|| value.clone()) });
+        changes.push(Change { field, label: label(field), now: Some(now.to_owned()), typed: (!is_untouched).then(|| value.clone()) });
         if is_untouched {
             now.clone_into(value);
         }
     }
     if marks.last().is_some_and(|mark| !is_as_before(marks.len() - 1, mark)) {
-        changes.push(Change { field: SECRET, now: None, typed: None });
+        changes.push(Change { field: SECRET, label: label(SECRET), now: None, typed: None });
     }
     (values, changes)
 }
