@@ -17,7 +17,7 @@ use crate::store::leases::Change;
 #[async_trait]
 impl Connections for Engine {
     async fn mailboxes(&self) -> Result<Vec<MailboxRow>, Error> {
-        sqlx::query("SELECT * FROM mailboxes ORDER BY key").fetch_all(&self.readers).await?.iter().map(mailbox).collect()
+        self.list("SELECT * FROM mailboxes ORDER BY key", mailbox).await
     }
 
     async fn mailbox(&self, address: &EmailAddress) -> Result<MailboxRow, Error> {

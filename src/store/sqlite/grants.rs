@@ -15,7 +15,7 @@ use crate::store::{Error, Sealed};
 #[async_trait]
 impl Grants for Engine {
     async fn all(&self) -> Result<Vec<GrantRow>, Error> {
-        sqlx::query("SELECT * FROM grants ORDER BY id").fetch_all(&self.readers).await?.iter().map(grant).collect()
+        self.list("SELECT * FROM grants ORDER BY id", grant).await
     }
 
     async fn get(&self, id: GrantId) -> Result<GrantRow, Error> {
@@ -33,12 +33,8 @@ impl Grants for Engine {
     }
 
     async fn expiries(&self) -> Result<Vec<(GrantId, Audience, Timestamp)>, Error> {
-        sqlx::query("SELECT grant_id, audience, expires_at FROM access_tokens")
-            .fetch_all(&self.readers)
-            .await?
-            .iter()
-            .map(|row| Ok((columns::parsed(row, "grant_id")?, columns::audience(row)?, columns::time(row, "expires_at")?)))
-            .collect()
+        let expiry = |row: &SqliteRow| Ok((columns::parsed(row, "grant_id")?, columns::audience(row)?, columns::time(row, "expires_at")?));
+        self.list("SELECT grant_id, audience, expires_at FROM access_tokens", expiry).await
     }
 
     async fn rotate(&self, fence: &Fence, id: GrantId, version: u64, rotation: Rotation) -> Result<u64, Error> {

@@ -21,16 +21,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use sqlx::ConnectOptions as _;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use tokio::sync::oneshot;
 
 pub use care::restore;
 pub use error::OpenError;
 pub use schema::Migrated;
 
-use super::Store;
+use super::{Error, Store};
 use crate::model::Clock;
 use crate::settings;
 use writer::Writer;
@@ -120,6 +123,19 @@ impl Sqlite {
     }
 }
 
+impl Engine {
+    /// All that `query` finds. Each row is read and dropped by itself: SQLite's copies of a whole table are several times the table,
+    /// and what a start takes once an idle daemon keeps for ever.
+    async fn list<T>(&self, query: &'static str, read: impl Fn(&SqliteRow) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+        let mut rows = sqlx::query(query).fetch(&self.readers);
+        let mut found = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            found.push(read(&row)?);
+        }
+        Ok(found)
+    }
+}
+
 /// The file that `sqlite:///path` names.
 pub fn path_of(url: &url::Url) -> Result<PathBuf, OpenError> {
     use std::os::unix::ffi::OsStringExt as _;
@@ -155,6 +171,6 @@ fn writing(path: &Path) -> SqliteConnectOptions {
 }
 
 fn reading(path: &Path) -> SqliteConnectOptions {
-    // Rows cross a channel from SQLite's thread: many at once make the lists of the start fast.
-    options(path).read_only(true).row_buffer_size(512)
+    // Rows cross a channel from SQLite's thread: some at once make the lists of the start fast, more only take room.
+    options(path).read_only(true).row_buffer_size(64)
 }
