@@ -1,15 +1,35 @@
 //! The catalogue: what people read, by key. A translation is a folder beside `en/` with the same keys.
 //!
 //! The files are TOML, of which a plain part is used: `[section]` lines and `name = "text"` lines, a text on one line, in `"…"`, or in
-//! `'…'` or `'''…'''` where it holds quotes. So a text is found where it lies in the program, and nothing is read or kept for the many
-//! that nobody asks for. Tests read the files as TOML and compare.
+//! `'…'` or `'''…'''` where it holds quotes. So a text stays where it lies in the program, and only an index of them is made, when the
+//! first one is asked for. Tests read the files as TOML and compare.
 //!
 //! `{name}` in a text is filled with a value. On pages values are escaped by the engine, texts are ours and hold no markup.
 
-const ADMIN: &str = include_str!("en/admin.toml");
-const APPS: &str = include_str!("en/apps.toml");
-const ERRORS: &str = include_str!("en/errors.toml");
-const MICROSOFT: &str = include_str!("en/microsoft.toml");
+use std::sync::LazyLock;
+
+const FILES: [&str; 4] =
+    [include_str!("en/admin.toml"), include_str!("en/apps.toml"), include_str!("en/errors.toml"), include_str!("en/microsoft.toml")];
+
+/// Section, name and text of each entry, in that order: a page asks for a hundred.
+static INDEX: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
+    let mut index: Vec<_> = FILES.into_iter().flat_map(entries).collect();
+    index.sort_unstable();
+    index.shrink_to_fit();
+    index
+});
+
+fn entries(file: &'static str) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let mut section = "";
+    file.lines().filter_map(move |line| {
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = header;
+            return None;
+        }
+        let (name, text) = line.split_once(" = ")?;
+        Some((section, name, unquoted(text)?))
+    })
+}
 
 /// The text of `key`; the key itself where there is none, which a test rules out.
 pub fn text(key: &'static str) -> &'static str {
@@ -23,20 +43,9 @@ pub fn filled<V: AsRef<str>>(key: &'static str, values: &[(&str, V)]) -> String 
 
 /// The text of `key`, if there is one: `section.name`, where the section may have dots.
 pub fn find(key: &str) -> Option<&'static str> {
-    let (section, name) = key.rsplit_once('.')?;
-    let header = |line: &&str| line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) == Some(section);
-    let mut lines = file_of(section).lines().skip_while(|line| !header(line)).skip(1).take_while(|line| !line.starts_with('['));
-    lines.find_map(|line| unquoted(line.strip_prefix(name)?.strip_prefix(" = ")?))
-}
-
-/// The file that a section is in.
-fn file_of(section: &str) -> &'static str {
-    match section.split('.').next() {
-        Some("admin") => ADMIN,
-        Some("error" | "problem") => ERRORS,
-        Some("aadsts" | "mail" | "oauth" | "explain") => MICROSOFT,
-        _ => APPS,
-    }
+    let wanted = key.rsplit_once('.')?;
+    let place = INDEX.binary_search_by(|(section, name, _)| (*section, *name).cmp(&wanted)).ok()?;
+    INDEX.get(place).map(|(_, _, text)| *text)
 }
 
 fn unquoted(text: &'static str) -> Option<&'static str> {

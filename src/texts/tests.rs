@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-const FILES: [&str; 4] = [ADMIN, APPS, ERRORS, MICROSOFT];
 /// Sections whose keys are made at run time: rooms that own them have tests of their own.
 const BY_NAME: [&str; 5] = ["aadsts.", "mail.", "oauth.", "admin.done.", "admin.field."];
 
