@@ -1,12 +1,10 @@
 //! The certified `oidc-provider`, which is not ours: the proof that we don't only agree with our own provider.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
 use super::browser::Browser;
 use super::host::Host;
-use crate::harness::Site;
+use crate::harness::{Site, wait_until};
 use crate::independent::Provider;
 
 const CLIENT_ID: &str = entra_sim::CLIENT_ID;
@@ -62,10 +60,6 @@ fn signing_out_at_a_certified_provider_ends_the_session_here_by_its_logout_token
     let (page, at) = leaving.follow_forms(&format!("{}/logout", base(&provider)));
     assert_eq!(page.status, 200, "{at}: {page}");
     let status = |browser: &mut Browser| browser.get(&host.url("/sso/check?app=main")).status;
-    let limit = Instant::now() + Duration::from_secs(10);
-    while status(&mut leaving) != 401 {
-        assert!(Instant::now() < limit, "the provider's logout token did not end the session");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("the provider's logout token ends the session", || status(&mut leaving) == 401);
     assert_eq!(status(&mut staying), 200, "the same person's session in another browser goes on: the token names one sid");
 }
