@@ -77,6 +77,8 @@ pub struct Parts {
 pub struct Service {
     parts: Parts,
     directories: RwLock<BTreeMap<TenantId, DirectoryRow>>,
+    /// Held from what is written to the store to what is changed here: one change must not undo another in memory.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Service {
@@ -85,7 +87,7 @@ impl Service {
     /// # Errors
     /// What the store says.
     pub async fn load(parts: Parts) -> Result<Self, store::Error> {
-        let service = Self { parts, directories: RwLock::default() };
+        let service = Self { parts, directories: RwLock::default(), changing: tokio::sync::Mutex::default() };
         service.reload().await?;
         Ok(service)
     }
@@ -95,6 +97,7 @@ impl Service {
     /// # Errors
     /// What the store says.
     pub async fn reload(&self) -> Result<(), store::Error> {
+        let _changing = self.changing.lock().await;
         let rows = self.parts.store.directories().await?;
         let fresh = rows.into_iter().map(|row| (row.tenant_id, row)).collect();
         *self.directories.write().unwrap_or_else(PoisonError::into_inner) = fresh;
@@ -138,6 +141,7 @@ impl Service {
         let now = self.parts.clock.now();
         let new = self.parts.vault.new_grant(&granted.given()?, Audience::Graph, now)?;
         let tenant_id = new.grant.tenant_id;
+        let _changing = self.changing.lock().await;
         let known = self.directories.read().unwrap_or_else(PoisonError::into_inner).get(&tenant_id).cloned();
         let row = DirectoryRow {
             tenant_id,
@@ -179,6 +183,7 @@ impl Service {
     /// # Errors
     /// What the store says.
     pub async fn disconnect(&self, tenant: TenantId, actor: &Actor) -> Result<bool, store::Error> {
+        let _changing = self.changing.lock().await;
         let entry = actor.entry(self.parts.clock.now(), "directory.disconnect", tenant.to_string());
         match self.parts.store.remove_directory(tenant, entry).await {
             Ok(()) => {}

@@ -255,12 +255,21 @@ impl Grants {
         if let Some(problem) = cell.denied(audience, now) {
             return Err(Failure::ScopeMissing(problem));
         }
-        let refreshed = timeout(READERS_PATIENCE, self.refresh(&cell, audience)).await.unwrap_or_else(|_| Err(cell.overdue()));
-        match refreshed {
-            Ok(()) => cell.remaining(audience, self.parts.clock.now()).ok_or(Failure::Gone),
+        match timeout(READERS_PATIENCE, self.renewed(&cell, audience)).await.unwrap_or_else(|_| Err(cell.overdue())) {
             Err(failure @ (Failure::Waiting { .. } | Failure::Store(_))) => cell.remaining(audience, self.parts.clock.now()).ok_or(failure),
-            Err(failure) => Err(failure),
+            result => result,
         }
+    }
+
+    /// The token that a refresh brings. It may have ended before it could be handed out: the host slept, or the disk was slow.
+    async fn renewed(self: &Arc<Self>, cell: &Arc<Cell>, audience: Audience) -> Result<Arc<AccessToken>, Failure> {
+        for _ in 0..2 {
+            self.refresh(cell, audience).await?;
+            if let Some(token) = cell.remaining(audience, self.parts.clock.now()) {
+                return Ok(token);
+            }
+        }
+        Err(cell.overdue())
     }
 
     /// Refreshes once for everybody who asks meanwhile. The refresh goes on when the caller goes away: a rotated token must

@@ -74,6 +74,7 @@ impl Service {
         let wishes: Wishes = serde_json::from_str(&granted.ticket.wishes).unwrap_or_default();
         let signed_in_as = granted.account()?;
         let address = choose_address(&wishes, &granted.claims, &signed_in_as)?;
+        let _changing = self.changing.lock().await;
         let known = self.find(&address).ok();
         self.check_takeover(known.as_deref(), &wishes, &granted.claims).await?;
         let connected = Connected { address: address.clone(), signed_in_as: signed_in_as.to_string(), again: known.is_some() };

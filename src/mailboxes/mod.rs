@@ -123,6 +123,8 @@ pub struct Service {
     parts: Parts,
     /// By [`EmailAddress::key`]: readers ask by address thousands of times a second.
     mailboxes: RwLock<BTreeMap<String, Arc<MailboxRow>>>,
+    /// Held from what is written to the store to what is changed here: one change must not undo another in memory.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Service {
@@ -133,7 +135,7 @@ impl Service {
     pub async fn load(parts: Parts) -> Result<Self, store::Error> {
         let rows = parts.store.mailboxes().await?;
         let mailboxes = rows.into_iter().map(|row| (row.address.key(), Arc::new(row))).collect();
-        Ok(Self { parts, mailboxes: RwLock::new(mailboxes) })
+        Ok(Self { parts, mailboxes: RwLock::new(mailboxes), changing: tokio::sync::Mutex::default() })
     }
 
     /// All mailboxes, by address. Answers from memory.
@@ -185,6 +187,7 @@ impl Service {
     /// # Errors
     /// [`Error::Unknown`], [`Error::Store`].
     pub async fn remove(&self, address: &EmailAddress, actor: &Actor) -> Result<(), Error> {
+        let _changing = self.changing.lock().await;
         let row = self.find(address)?;
         let entry = actor.entry(self.parts.clock.now(), "mailbox.remove", row.address.as_str());
         self.parts.store.remove_mailbox(&row.address, entry).await.map_err(|error| match error {
@@ -204,6 +207,7 @@ impl Service {
     /// # Errors
     /// What the store says.
     pub async fn reload(&self) -> Result<(), store::Error> {
+        let _changing = self.changing.lock().await;
         let rows = self.parts.store.mailboxes().await?;
         let fresh = rows.into_iter().map(|row| (row.address.key(), Arc::new(row))).collect();
         *self.mailboxes.write().unwrap_or_else(PoisonError::into_inner) = fresh;

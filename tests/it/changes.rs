@@ -86,10 +86,12 @@ fn a_mailbox_is_the_same_in_any_case() {
 #[test]
 fn a_terminate_waits_for_a_rotation_under_way() {
     let mut world = World::start();
-    world.simulator.fault_at(Endpoint::Refresh, Fault::Slow { ms: 600 }, 1);
+    world.simulator.fault_at(Endpoint::Refresh, Fault::Held, 1);
     world.connect_for(SUPPORT, 1);
     wait_until("a refresh", || world.simulator.counters().token_requests_in_flight > 0);
     world.daemon.signal(Signal::SIGTERM);
+    wait_until("STOPPING=1", || world.daemon.manager.heard("STOPPING=1") == 1);
+    world.simulator.clear_faults();
     assert!(world.daemon.ended().success());
     world.daemon.start_again();
     world.good_token(SUPPORT, "imap");
@@ -102,12 +104,13 @@ fn a_token_that_cannot_be_written_down_is_not_handed_out() {
     let mut world = World::connected();
     world.daemon.stop();
     world.daemon.site.sql("UPDATE access_tokens SET expires_at = obtained_at + 1");
-    world.simulator.fault_at(Endpoint::Refresh, Fault::Slow { ms: 500 }, 1);
+    world.simulator.fault_at(Endpoint::Refresh, Fault::Held, 1);
     world.daemon.start_again();
     wait_until("a refresh", || world.simulator.counters().token_requests_in_flight > 0);
     let lock = world.daemon.site.lock_database();
     let answered = std::thread::scope(|scope| {
         let reader = scope.spawn(|| (world.daemon.token(SUPPORT, "imap").expect(200), Instant::now()));
+        world.simulator.clear_faults();
         wait_until("the provider has answered", || world.simulator.counters().token_requests_in_flight == 0);
         // Reading is possible meanwhile, and the writer had its chance.
         for _ in 0..100 {
@@ -129,10 +132,11 @@ fn a_reader_is_told_in_time_that_the_database_is_locked() {
     let mut world = World::connected();
     world.daemon.stop();
     world.daemon.site.sql("UPDATE access_tokens SET expires_at = obtained_at + 1");
-    world.simulator.fault_at(Endpoint::Refresh, Fault::Slow { ms: 500 }, 1);
+    world.simulator.fault_at(Endpoint::Refresh, Fault::Held, 1);
     world.daemon.start_again();
     wait_until("a refresh", || world.simulator.counters().token_requests_in_flight > 0);
     let lock = world.daemon.site.lock_database();
+    world.simulator.clear_faults();
     let asked = Instant::now();
     let refused = world.daemon.token(SUPPORT, "imap").expect(503);
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
@@ -143,6 +147,30 @@ fn a_reader_is_told_in_time_that_the_database_is_locked() {
     drop(lock);
     wait_until("the token is handed out", || world.daemon.token(SUPPORT, "imap").status == 200);
     assert_eq!(world.simulator.counters().requests[&Endpoint::Refresh], 1, "what the provider gave was not lost");
+}
+
+#[test]
+fn a_token_that_ended_before_it_was_written_down_is_fetched_again() {
+    let mut world = World::connected();
+    world.daemon.stop();
+    world.daemon.site.sql("UPDATE access_tokens SET expires_at = obtained_at + 1");
+    world.simulator.behave(|behaviour| behaviour.access_token_lifetime = 1);
+    world.simulator.fault_at(Endpoint::Refresh, Fault::Held, 1);
+    world.daemon.start_again();
+    wait_until("a refresh", || world.simulator.counters().token_requests_in_flight > 0);
+    let lock = world.daemon.site.lock_database();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| world.daemon.token(SUPPORT, "imap").expect(200));
+        world.simulator.clear_faults();
+        wait_until("the provider has answered", || world.simulator.counters().token_requests_in_flight == 0);
+        world.simulator.behave(|behaviour| behaviour.access_token_lifetime = 4000);
+        let answered = Instant::now();
+        wait_until("the token has ended", || answered.elapsed() > Duration::from_millis(1500));
+        drop(lock);
+        reader.join().unwrap();
+    });
+    world.good_token(SUPPORT, "imap");
+    assert_eq!(world.simulator.counters().requests[&Endpoint::Refresh], 2);
 }
 
 #[test]

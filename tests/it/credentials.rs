@@ -239,9 +239,10 @@ fn a_refusal_that_comes_late_brings_the_previous_pair_back() {
     let world = World::start();
     let daemon = &world.daemon;
     wait_until_ready(daemon);
-    world.simulator.fault_at(Endpoint::ClientCredentials, Fault::Slow { ms: 1500 }, 1);
+    world.simulator.fault_at(Endpoint::ClientCredentials, Fault::Held, 1);
     daemon.site.write_pair(CLIENT_ID, "wrong~secret");
     daemon.wait_for_status("taken unverified", |status| status["credentials"]["verified"] == "unverified" && status["state"] == "ready");
+    world.simulator.clear_faults();
     let status = wait_for_problem(daemon, "stale", "AADSTS7000215");
     assert_eq!(status["credentials"]["verified"], "yes");
     world.connect(SUPPORT);
@@ -255,10 +256,14 @@ fn a_sign_in_under_way_goes_on_with_the_newer_secret() {
     let authorization = browser.begin(&world.daemon.mailbox_link(&json!({})));
     let callback = browser.sign_in(&authorization, SUPPORT);
     world.simulator.remove_secret(CLIENT_ID, SECRET);
-    world.simulator.fault_at(Endpoint::Code, Fault::Slow { ms: 500 }, 1);
+    world.simulator.fault_at(Endpoint::Code, Fault::Held, 1);
     let arriving = std::thread::spawn(move || browser.open(&callback));
     wait_until("the code is being exchanged", || world.simulator.counters().token_requests_in_flight > 0);
+    let taken = || world.daemon.log().matches("credentials are in force").count();
+    let before = taken();
     world.daemon.site.write_pair(CLIENT_ID, SECOND_SECRET);
+    wait_until("the newer secret is in force", || taken() > before);
+    world.simulator.clear_faults();
     arriving.join().unwrap().expect(200).says(&["Mailbox connected"]);
 }
 

@@ -236,13 +236,14 @@ fn a_connection_is_finished_though_the_browser_left_in_the_middle() {
     let mut browser = Browser::new();
     let authorization = browser.begin(&world.daemon.mailbox_link(&named(SUPPORT)));
     let callback = Url::parse(&browser.sign_in(&authorization, SUPPORT)).unwrap();
-    world.simulator.fault_at(Endpoint::Code, entra_sim::Fault::Slow { ms: 300 }, 1);
+    world.simulator.fault_at(Endpoint::Code, entra_sim::Fault::Held, 1);
     let mut connection = world.daemon.site.web().connect().unwrap();
     let (name, value) = browser.cookies(&world.daemon.site.origin()).remove(0);
     let request = format!("GET {}?{} HTTP/1.1\r\nhost: x\r\ncookie: {name}={value}\r\n\r\n", callback.path(), callback.query().unwrap());
     connection.write_all(request.as_bytes()).unwrap();
     wait_until("the code is being exchanged", || world.simulator.counters().token_requests_in_flight > 0);
     drop(connection);
+    world.simulator.clear_faults();
     world.daemon.wait_for_mailbox(SUPPORT, "healthy");
 }
 

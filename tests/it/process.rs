@@ -35,11 +35,12 @@ fn a_terminate_finishes_what_is_in_hand_and_ends_well() {
     let mut browser = Browser::new();
     let authorization = browser.begin(&world.daemon.mailbox_link(&json!({})));
     let callback = browser.sign_in(&authorization, SUPPORT);
-    world.simulator.fault_at(Endpoint::Code, Fault::Slow { ms: 700 }, 1);
+    world.simulator.fault_at(Endpoint::Code, Fault::Held, 1);
     let arriving = std::thread::spawn(move || browser.get(&callback));
     wait_until("the code is being exchanged", || world.simulator.counters().token_requests_in_flight > 0);
     world.daemon.signal(Signal::SIGTERM);
     wait_until("STOPPING=1", || world.daemon.manager.heard("STOPPING=1") == 1);
+    world.simulator.clear_faults();
     arriving.join().unwrap().expect(303);
     assert!(world.daemon.ended().success());
     assert!(TcpStream::connect(world.daemon.site.http()).is_err(), "nobody listens any more");

@@ -93,8 +93,8 @@ fn the_previous_refresh_token_is_tried_before_a_grant_is_called_dead() {
     world.connect(SUPPORT);
     wait_until("two refreshes", || refreshes(&world) >= 2);
     world.simulator.fault_at(Endpoint::Refresh, Fault::Error(Problem { code: 70_000, ..Problem::default() }), 1);
-    world.simulator.behave(|behaviour| behaviour.access_token_lifetime = 4000);
     wait_until("the stale one is tried", || world.simulator.counters().stale_refreshes == 1);
+    world.simulator.behave(|behaviour| behaviour.access_token_lifetime = 4000);
     world.daemon.wait_for_mailbox(SUPPORT, "healthy");
     world.good_token(SUPPORT, "imap");
 }

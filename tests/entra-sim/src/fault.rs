@@ -1,6 +1,7 @@
 //! Faults: what a test makes the simulator do wrong, where, and how often.
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// A misbehaviour. In JSON: `{"kind":"status","status":503}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub enum Fault {
         /// Milliseconds.
         ms: u64,
     },
+    /// The right answer, as soon as the faults are cleared: what is to happen meanwhile happens meanwhile on the slowest machine too.
+    Held,
     /// The right answer without `refresh_token`.
     NoRefreshToken,
     /// The right answer with a spoiled ID token.
@@ -159,28 +162,38 @@ impl Endpoint {
 
 /// Faults waiting to strike, the oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<(Endpoint, Fault, u32)>);
+pub(crate) struct Faults {
+    waiting: Vec<(Endpoint, Fault, u32)>,
+    /// Changes whenever the faults are cleared.
+    cleared: watch::Sender<()>,
+}
 
 impl Faults {
     pub(crate) fn add(&mut self, at: Endpoint, fault: Fault, times: u32) {
         if times > 0 {
-            self.0.push((at, fault, times));
+            self.waiting.push((at, fault, times));
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.waiting.clear();
+        self.cleared.send_replace(());
+    }
+
+    /// Tells when the faults are cleared next, counted from this call.
+    pub(crate) fn held(&self) -> watch::Receiver<()> {
+        self.cleared.subscribe()
     }
 
     /// Takes the fault for a request at `arrived`; `u32::MAX` times means until cleared.
     pub(crate) fn take(&mut self, arrived: Endpoint) -> Option<Fault> {
-        let position = self.0.iter().position(|(at, ..)| at.covers(arrived))?;
-        let (_, fault, left) = &mut self.0[position];
+        let position = self.waiting.iter().position(|(at, ..)| at.covers(arrived))?;
+        let (_, fault, left) = &mut self.waiting[position];
         let fault = fault.clone();
         if *left != u32::MAX {
             *left -= 1;
             if *left == 0 {
-                self.0.remove(position);
+                self.waiting.remove(position);
             }
         }
         Some(fault)

@@ -137,7 +137,7 @@ impl Simulator {
         self.sim.world().faults.add(at, fault, times);
     }
 
-    /// Forgets all faults that have not struck yet.
+    /// Forgets all faults that have not struck yet, and lets go what [`Fault::Held`] holds.
     pub fn clear_faults(&self) {
         self.sim.world().faults.clear();
     }

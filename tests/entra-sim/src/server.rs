@@ -42,9 +42,9 @@ async fn dispatch(State(sim): State<Arc<Sim>>, ConnectInfo(breaker): ConnectInfo
     }
     let route = Route::of(&exchange);
     let visit = Visit::begin(&sim, &route, &exchange);
-    let (fault, latency) = {
+    let (fault, mut held, latency) = {
         let mut world = sim.world();
-        (world.faults.take(route.endpoint), world.behaviour.latency_ms)
+        (world.faults.take(route.endpoint), world.faults.held(), world.behaviour.latency_ms)
     };
     let mut wait = if Endpoint::Token.covers(route.endpoint) { latency } else { 0 };
     if let Some(Fault::Slow { ms }) = fault {
@@ -52,6 +52,10 @@ async fn dispatch(State(sim): State<Arc<Sim>>, ConnectInfo(breaker): ConnectInfo
     }
     if wait > 0 {
         tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+    if matches!(fault, Some(Fault::Held)) {
+        // An error is a simulator that ends.
+        let _ = held.changed().await;
     }
     if matches!(fault, Some(Fault::Hang)) {
         visit.note(&exchange, 0, None);
