@@ -45,7 +45,7 @@ pub trait AuditLog: Send + Sync {
     /// At most `limit` lines that are older than line `before`, newest first.
     async fn page(&self, before: Option<i64>, limit: u32) -> Result<Page, Error>;
 
-    /// The same where a part of a line is `text`, in ASCII letters of either case. Looks at [`FAR`] lines at most; the page's `next` is
+    /// The same where each word of `text` is a part of a column, in ASCII letters of either case; the first eight count. Looks at [`FAR`] lines at most; the page's `next` is
     /// where to go on then.
     async fn search(&self, text: &str, before: Option<i64>, limit: u32) -> Result<Page, Error>;
 

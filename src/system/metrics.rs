@@ -45,8 +45,10 @@ struct Secret {
 
 /// The counters of one process. Cheap to clone; every clone counts into the same ones.
 #[derive(Clone)]
-pub struct Metrics {
-    registry: Arc<Registry>,
+pub struct Metrics(Arc<Counters>);
+
+struct Counters {
+    registry: Registry,
     refreshes: Family<Outcome, Counter>,
     refresh_duration: Histogram,
     refreshes_in_flight: Gauge,
@@ -66,8 +68,8 @@ impl Metrics {
     /// All counters at zero, of this version of the program.
     pub fn new(version: &'static str) -> Self {
         let mut registry = Registry::with_prefix("onedesk");
-        let metrics = Self {
-            registry: Arc::default(),
+        let metrics = Counters {
+            registry: Registry::default(),
             refreshes: Family::default(),
             // 10 ms to 41 s: longer than the deadline of a token request.
             refresh_duration: Histogram::new(exponential_buckets(0.01, 2.0, 13)),
@@ -108,85 +110,85 @@ impl Metrics {
             Unit::Seconds,
             metrics.soonest_access_expiry.clone(),
         );
-        Self { registry: Arc::new(registry), ..metrics }
+        Self(Arc::new(Counters { registry, ..metrics }))
     }
 
     /// A refresh begins; it is in flight until the answer is dropped or finished.
     pub fn refresh_begins(&self) -> InFlight {
-        self.refreshes_in_flight.inc();
-        InFlight(self.refreshes_in_flight.clone())
+        self.0.refreshes_in_flight.inc();
+        InFlight(self.0.refreshes_in_flight.clone())
     }
 
     /// A refresh has ended.
     pub fn refreshed(&self, outcome: &'static str, took: Duration) {
-        self.refreshes.get_or_create(&Outcome { outcome }).inc();
-        self.refresh_duration.observe(took.as_secs_f64());
+        self.0.refreshes.get_or_create(&Outcome { outcome }).inc();
+        self.0.refresh_duration.observe(took.as_secs_f64());
     }
 
     /// How many mailboxes are in each state; a state that is not named keeps its number.
     pub fn set_mailboxes(&self, counts: impl IntoIterator<Item = (&'static str, usize)>) {
         for (state, count) in counts {
-            self.mailboxes.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
+            self.0.mailboxes.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
     /// How many directories are in each state; a state that is not named keeps its number.
     pub fn set_directories(&self, counts: impl IntoIterator<Item = (&'static str, usize)>) {
         for (state, count) in counts {
-            self.directories.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
+            self.0.directories.get_or_create(&State { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
     /// Somebody came back from a provider, and that is what became of it.
     pub fn signed_in(&self, outcome: &'static str) {
-        self.sign_ins.get_or_create(&Outcome { outcome }).inc();
+        self.0.sign_ins.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// How many bytes the database takes.
     pub fn set_database_size(&self, bytes: u64) {
-        self.database_size.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.0.database_size.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Somebody asked for a token.
     pub fn token_read(&self, purpose: &'static str, outcome: &'static str) {
-        self.token_reads.get_or_create(&Read { purpose, outcome }).inc();
+        self.0.token_reads.get_or_create(&Read { purpose, outcome }).inc();
     }
 
     /// A door answered a request.
     pub fn http_answered(&self, door: &'static str, status: u16) {
-        self.http_requests.get_or_create(&Answered { door, status }).inc();
+        self.0.http_requests.get_or_create(&Answered { door, status }).inc();
     }
 
     /// The credentials changed, or would have.
     pub fn credentials_changed(&self, outcome: &'static str) {
-        self.credentials_changes.get_or_create(&Outcome { outcome }).inc();
+        self.0.credentials_changes.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// The one state that the credentials are in.
     pub fn set_credentials_state(&self, state: &'static str) {
-        self.credentials_state.clear();
-        self.credentials_state.get_or_create(&State { state }).set(1);
+        self.0.credentials_state.clear();
+        self.0.credentials_state.get_or_create(&State { state }).set(1);
     }
 
     /// When the secret (`current`, `next`, or `sso`: the first of the client records) ends, as seconds since 1970; nothing = unknown, and no series.
     pub fn set_secret_expiry(&self, secret: &'static str, at: Option<i64>) {
         match at {
-            Some(at) => drop(self.secret_expiry.get_or_create(&Secret { secret }).set(at)),
-            None => drop(self.secret_expiry.remove(&Secret { secret })),
+            Some(at) => drop(self.0.secret_expiry.get_or_create(&Secret { secret }).set(at)),
+            None => drop(self.0.secret_expiry.remove(&Secret { secret })),
         }
     }
 
     /// When the first access token of a healthy mailbox ends, as seconds since 1970.
     pub fn set_soonest_access_expiry(&self, at: Option<i64>) {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double for longer than we do")]
-        self.soonest_access_expiry.set(at.unwrap_or_default() as f64);
+        self.0.soonest_access_expiry.set(at.unwrap_or_default() as f64);
     }
 
     /// Everything in the Prometheus text format.
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail, and our labels encode themselves.
-        let _ = text::encode(&mut text, &self.registry);
+        let _ = text::encode(&mut text, &self.0.registry);
         classic(&text)
     }
 }

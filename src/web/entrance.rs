@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -14,11 +15,11 @@ use tower::Service;
 
 use super::sso::Checker;
 
-/// The web door as the accept loop serves it.
+/// The web door as the accept loop serves it, which clones it for each request.
 #[derive(Clone)]
 pub struct Entrance {
     /// Answers checks.
-    pub checker: Checker,
+    pub checker: Arc<Checker>,
     /// Answers everything.
     pub router: Router,
 }

@@ -76,7 +76,7 @@ struct Door {
 
 /// The whole web door.
 pub fn entrance(services: Services) -> Entrance {
-    let checker = sso::Checker::new(Arc::clone(&services.sso), services.settings.clone(), services.metrics.clone());
+    let checker = Arc::new(sso::Checker::new(Arc::clone(&services.sso), services.settings.clone(), services.metrics.clone()));
     Entrance { checker, router: router(services) }
 }
 

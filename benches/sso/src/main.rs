@@ -57,7 +57,7 @@ struct Scale {
     unknown_keys: usize,
 }
 
-const FULL: Scale = Scale { rounds: 3, sign_ins: 2_000, checks: 200_000, sessions: [100, 10_000, 100_000], unknown_keys: 1_000 };
+const FULL: Scale = Scale { rounds: 5, sign_ins: 2_000, checks: 200_000, sessions: [100, 10_000, 100_000], unknown_keys: 1_000 };
 const QUICK: Scale = Scale { rounds: 1, sign_ins: 200, checks: 10_000, sessions: [100, 300, 1_000], unknown_keys: 50 };
 
 fn main() -> ExitCode {

@@ -11,6 +11,10 @@ use crate::store::audit::{AuditEntry, AuditLog, FAR, Page};
 
 /// Lines of a page, whatever was asked for: a page is held in memory.
 const LONGEST_PAGE: u32 = 1000;
+/// Words of a search that are looked for; the rest is left out.
+const MOST_WORDS: usize = 8;
+/// Columns that a search looks at.
+const COLUMNS: usize = 6;
 
 #[async_trait]
 impl AuditLog for Engine {
@@ -35,21 +39,27 @@ impl AuditLog for Engine {
 
     async fn search(&self, text: &str, before: Option<i64>, limit: u32) -> Result<Page, Error> {
         let limit = limit.clamp(1, LONGEST_PAGE);
-        let (first, last): (i64, i64) =
-            sqlx::query_as("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM audit").fetch_one(&self.readers).await?;
+        // Each by itself: asked for both at once, SQLite reads the whole table.
+        let ends = sqlx::query_as("SELECT coalesce((SELECT min(id) FROM audit), 0), coalesce((SELECT max(id) FROM audit), 0)");
+        let (first, last): (i64, i64) = ends.fetch_one(&self.readers).await?;
         let before = before.unwrap_or(i64::MAX).min(last + 1);
         let from = before.saturating_sub(i64::from(FAR)).max(first);
-        let rows = sqlx::query(
-            "SELECT id, at, actor, origin, action, subject, outcome, detail FROM audit WHERE id < ? AND id >= ?
-             AND instr(lower(actor || ' ' || origin || ' ' || action || ' ' || subject || ' ' || outcome || ' ' || detail), ?) > 0
+        let words: Vec<&str> = text.split_whitespace().take(MOST_WORDS).collect();
+        // LIKE looks at a column where it lies, which is several times as fast as joining the columns and lowering their case.
+        let holds = r"AND (action LIKE ? ESCAPE '\' OR subject LIKE ? ESCAPE '\' OR actor LIKE ? ESCAPE '\' OR detail LIKE ? ESCAPE '\'
+            OR origin LIKE ? ESCAPE '\' OR outcome LIKE ? ESCAPE '\')";
+        let found = format!(
+            "SELECT id, at, actor, origin, action, subject, outcome, detail FROM audit WHERE id < ? AND id >= ? {}
              ORDER BY id DESC LIMIT ?",
-        )
-        .bind(before)
-        .bind(from)
-        .bind(text.to_ascii_lowercase())
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
+            holds.repeat(words.len())
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(found)).bind(before).bind(from);
+        for pattern in words.into_iter().map(pattern) {
+            for _ in 0..COLUMNS {
+                query = query.bind(pattern.clone());
+            }
+        }
+        let rows = query.bind(limit).fetch_all(&self.readers).await?;
         let items = rows.iter().map(line).collect::<Result<Vec<_>, _>>()?;
         let is_full = items.len() == limit as usize;
         let next = if is_full { items.last().map(|(id, _)| *id) } else { Some(from) };
@@ -87,6 +97,18 @@ pub(super) async fn append(connection: &mut SqliteConnection, entry: AuditEntry)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The LIKE pattern of what holds `word`.
+fn pattern(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in word.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern + "%"
 }
 
 fn line(row: &SqliteRow) -> Result<(i64, AuditEntry), Error> {

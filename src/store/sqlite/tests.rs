@@ -272,7 +272,7 @@ async fn every_acknowledged_rotation_survives_a_kill() {
 async fn child_with_a_full_disk() {
     let Some(path) = std::env::var_os("STORE_CHILD") else { return };
     let opened = open(Path::new(&path)).await.unwrap();
-    let (store, bound) = (opened.store, 400 * 1024);
+    let (store, bound) = (opened.store, 600 * 1024);
     nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_FSIZE, bound, bound).unwrap();
     let mut kept = 0;
     let error = loop {
