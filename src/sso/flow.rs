@@ -31,29 +31,8 @@ pub enum Purpose {
 /// A sign-in under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pending {
-    /// The client record.
-    pub connection: ConnectionId,
-    /// Its generation when the flow began: the code goes nowhere when another one is in force.
-    pub generation: u64,
-    /// Sign-in or test.
-    pub purpose: Purpose,
-    /// The app.
-    pub app: App,
-    /// Where on our origin to go after it.
-    pub return_to: Option<String>,
-    /// Who was asked: the metadata's issuer, which may be Entra's template.
-    pub issuer: String,
-    /// Whether it promised to name itself (RFC 9207).
-    pub promises_iss: bool,
-    /// The redirect URI as it was sent.
-    pub redirect_uri: String,
-    /// The scopes that were asked for.
-    pub scope: String,
-    /// Whether it runs in the Widget's popup.
-    #[serde(default)]
-    pub popup: bool,
-    /// Whether the flow was begun anew already because the browser's cookie was missing.
-    pub restarted: bool,
+    /// Where it goes.
+    pub to: Destination,
     verifier: String,
     /// The nonce that the ID token must carry.
     pub nonce: String,
@@ -73,11 +52,11 @@ impl Drop for Pending {
 }
 
 /// Where a sign-in goes: decided when it begins, fixed for its whole life.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Destination {
     /// The client record.
     pub connection: ConnectionId,
-    /// Its generation.
+    /// Its generation when the sign-in began: the code goes nowhere when another one is in force.
     pub generation: u64,
     /// Sign-in or test.
     pub purpose: Purpose,
@@ -85,17 +64,17 @@ pub struct Destination {
     pub app: App,
     /// Where on our origin to go after it.
     pub return_to: Option<String>,
-    /// Who is asked.
+    /// Who is asked: the metadata's issuer, which may be Entra's template.
     pub issuer: String,
-    /// Whether it promises to name itself.
+    /// Whether it promises to name itself (RFC 9207).
     pub promises_iss: bool,
-    /// Where the browser comes back to.
+    /// The redirect URI as it is sent.
     pub redirect_uri: String,
-    /// What is asked for.
+    /// The scopes that are asked for.
     pub scope: String,
     /// Whether it runs in the Widget's popup.
     pub popup: bool,
-    /// Whether this is the second attempt.
+    /// Whether the sign-in was begun anew already because the browser's cookie was missing.
     pub restarted: bool,
 }
 
@@ -129,21 +108,8 @@ impl SignIns {
         let now = self.clock.now();
         let state = crypto::random_token(32);
         let hash = state_hash(state.expose());
-        let pending = Pending {
-            connection: to.connection,
-            generation: to.generation,
-            purpose: to.purpose,
-            app: to.app,
-            return_to: to.return_to,
-            issuer: to.issuer,
-            promises_iss: to.promises_iss,
-            redirect_uri: to.redirect_uri,
-            scope: to.scope,
-            popup: to.popup,
-            restarted: to.restarted,
-            verifier: crypto::random_token(32).expose().clone(),
-            nonce: crypto::random_token(32).expose().clone(),
-        };
+        let (verifier, nonce) = (crypto::random_token(32), crypto::random_token(32));
+        let pending = Pending { to, verifier: verifier.expose().clone(), nonce: nonce.expose().clone() };
         let plain = Secret::new(serde_json::to_string(&pending).map_err(|_| unreadable())?);
         let sealed = super::seal(&self.keyring, &SignInRow::context(&hash), &plain)?;
         let row = SignInRow { state: hash, browser: browser.hash(), sealed, expires_at: now + LIFE };

@@ -145,8 +145,8 @@ impl Service {
         let graph = [("resource", settings.microsoft.graph.as_str())];
         let authorization = AuthorizationRequest {
             client_id: &record.details.client_id,
-            redirect_uri: &pending.redirect_uri,
-            scope: &pending.scope,
+            redirect_uri: &pending.to.redirect_uri,
+            scope: &pending.to.scope,
             state: state.expose(),
             nonce: &pending.nonce,
             challenge: &pending.verifier().challenge(),
@@ -173,7 +173,7 @@ impl Service {
         if let Err(error) = &arrived
             && error.problem.code != "email_conflict"
         {
-            let mut line = actor.entry(self.clock.now(), "sso.sign_in", pending.connection.to_string());
+            let mut line = actor.entry(self.clock.now(), "sso.sign_in", pending.to.connection.to_string());
             line.outcome.clone_from(&error.problem.code);
             line.detail.clone_from(&error.problem.title);
             self.audit.record(line).await;
@@ -195,17 +195,17 @@ impl Service {
 
     /// A browser without our cookie may have lost it, or may have been handed somebody else's answer. Beginning anew is right for both.
     async fn begin_again(&self, pending: &Pending) -> Result<Departure, Error> {
-        if pending.restarted {
+        if pending.to.restarted {
             return Err(Error::bad_request(Problem::told("cookie_missing", &[])));
         }
-        let record = self.connections.get(pending.connection)?;
+        let record = self.connections.get(pending.to.connection)?;
         let beginning = Beginning {
-            connection: pending.connection,
-            app: pending.app,
-            return_to: pending.return_to.as_deref().and_then(ReturnTo::parse),
+            connection: pending.to.connection,
+            app: pending.to.app,
+            return_to: pending.to.return_to.as_deref().and_then(ReturnTo::parse),
             login_hint: None,
-            purpose: pending.purpose,
-            popup: pending.popup,
+            purpose: pending.to.purpose,
+            popup: pending.to.popup,
         };
         self.may_begin(&record, &beginning)?;
         self.send(&record, beginning, None, true).await
@@ -213,12 +213,12 @@ impl Service {
 
     async fn finish(&self, pending: &Pending, callback: Callback, browser: Option<&Browser>, actor: &Actor) -> Result<Arrival, Error> {
         // For errors too, and before the code goes anywhere (RFC 9207 section 2.4).
-        callback.check_issuer(Some(&crate::oauth::issuer::Issuer::new(pending.issuer.as_str())), pending.promises_iss)?;
-        let record = self.connections.get(pending.connection).map_err(|_| changed())?;
-        if record.row.generation != pending.generation {
+        callback.check_issuer(Some(&crate::oauth::issuer::Issuer::new(pending.to.issuer.as_str())), pending.to.promises_iss)?;
+        let record = self.connections.get(pending.to.connection).map_err(|_| changed())?;
+        if record.row.generation != pending.to.generation {
             return Err(changed());
         }
-        if pending.purpose == Purpose::SignIn {
+        if pending.to.purpose == Purpose::SignIn {
             self.is_open(&record)?;
         }
         let code = match callback.outcome {
@@ -235,12 +235,12 @@ impl Service {
         let groups = knowledge::groups_of(&claims, &record, &graph, &tokens.access_token, &self.wire).await?;
         let membership = knowledge::membership(groups.as_deref());
         let given = groups::evaluate(&record.details.group_rules, record.kind(), membership, claims.signed);
-        match pending.purpose {
+        match pending.to.purpose {
             Purpose::Test => self.report(&record, &claims, &given).await.map(|trial| Arrival::Tested(Box::new(trial))),
             Purpose::SignIn => {
                 let signed_in = self.let_in(&record, pending, &tokens, claims, given, actor).await?;
                 if let Some(browser) = browser {
-                    self.loops.signed_in(browser.hash(), &target(pending.app, pending.return_to.as_deref()), self.clock.now());
+                    self.loops.signed_in(browser.hash(), &target(pending.to.app, pending.to.return_to.as_deref()), self.clock.now());
                 }
                 Ok(Arrival::SignedIn(signed_in))
             }
@@ -254,8 +254,8 @@ impl Service {
         let verifier = pending.verifier();
         let mut refused = None;
         for client in self.connections.clients(record)? {
-            let grant = GrantRequest::Code { code, verifier: verifier.secret(), redirect_uri: &pending.redirect_uri };
-            match endpoint.request(&client, grant, &pending.scope).await {
+            let grant = GrantRequest::Code { code, verifier: verifier.secret(), redirect_uri: &pending.to.redirect_uri };
+            match endpoint.request(&client, grant, &pending.to.scope).await {
                 Err(error) if error.verdict == Verdict::ClientRejected => {
                     refused.get_or_insert(TokenError { problem: of_a_record(error.problem.clone()), ..error });
                 }
@@ -307,10 +307,10 @@ impl Service {
         given: Given,
         actor: &Actor,
     ) -> Result<SignedIn, Error> {
-        if !given.apps.contains(pending.app) {
+        if !given.apps.contains(pending.to.app) {
             return Err(Error::forbidden(Problem::told(
                 "app_not_allowed",
-                &[("account", &claims.signed_in_as()), ("app", &pending.app.title())],
+                &[("account", &claims.signed_in_as()), ("app", &pending.to.app.title())],
             )));
         }
         let newcomer = Arc::new(Newcomer::from_claims(record, &claims));
@@ -342,8 +342,8 @@ impl Service {
             self.sessions.welcome(admitted.session, &admitted.person, since);
         }
         self.connections.worked(record).await?;
-        let hand_over = pending.popup.then(|| self.hand_overs.give(hash, now));
-        Ok(SignedIn { session: id, app: pending.app, return_to: pending.return_to.clone(), hand_over })
+        let hand_over = pending.to.popup.then(|| self.hand_overs.give(hash, now));
+        Ok(SignedIn { session: id, app: pending.to.app, return_to: pending.to.return_to.clone(), hand_over })
     }
 }
 
