@@ -58,10 +58,22 @@ impl Problem {
         Self { title: naming(&self.title, file), hint: naming(&self.hint, file), ..self }
     }
 
-    /// The same, about that line.
+    /// The same under that code: where a story is told of several things, each has its own.
     #[must_use]
-    pub fn at_line(mut self, line: u32) -> Self {
-        self.line = Some(line);
+    pub fn under(self, code: &str) -> Self {
+        Self { code: code.to_owned(), ..self }
+    }
+
+    /// The same with that hint, where the cause knows a better one than the catalogue.
+    #[must_use]
+    pub fn advising(self, hint: Option<String>) -> Self {
+        Self { hint: hint.unwrap_or(self.hint), ..self }
+    }
+
+    /// The same, about that line, if it is about one.
+    #[must_use]
+    pub fn at_line(mut self, line: impl Into<Option<u32>>) -> Self {
+        self.line = line.into();
         self
     }
 }

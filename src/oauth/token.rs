@@ -79,8 +79,7 @@ pub struct TokenError {
 impl TokenError {
     /// The request could not even be made: the settings lead to no endpoint.
     pub fn misconfigured(error: &super::endpoints::Error) -> Self {
-        let problem =
-            Problem::new("endpoints", error.to_string(), "check authority and tenant under [microsoft] in /etc/onedesk/onedeskd.toml");
+        let problem = Problem::told("endpoints", &[("error", error)]);
         Self { verdict: Verdict::Misconfigured, problem, provider: Box::default() }
     }
 }

@@ -101,8 +101,7 @@ impl Hint for Error {
 
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
-        let hint = error.hint().unwrap_or_else(|| "try again in a minute".to_owned());
-        Self::new(ErrorKind::Unavailable, Problem::new("store", error.to_string(), hint))
+        Self::new(ErrorKind::Unavailable, Problem::told("store", &[("error", &error)]).advising(error.hint()))
     }
 }
 
@@ -127,8 +126,7 @@ impl From<endpoints::Error> for Error {
 impl From<provider::Error> for Error {
     fn from(error: provider::Error) -> Self {
         let code = if error.is_transient() { "provider_unavailable" } else { "provider_metadata" };
-        let hint = error.hint().unwrap_or_else(|| "try again in a minute".to_owned());
-        Self::new(ErrorKind::BadGateway, Problem::new(code, error.to_string(), hint))
+        Self::new(ErrorKind::BadGateway, Problem::told("provider_metadata", &[("error", &error)]).advising(error.hint()).under(code))
     }
 }
 
@@ -151,9 +149,8 @@ impl From<VerifyError> for Error {
 }
 
 /// What mends a refused secret of a client record. The table of codes speaks of the host's own, which is another one.
-pub fn of_a_record(refused: Problem) -> Problem {
-    let hint = "give the client record its new secret's Value: onedeskctl sso list, onedeskctl sso set ID --client-secret-file FILE";
-    Problem { hint: hint.to_owned(), ..refused }
+pub fn of_a_record(refused: &Problem) -> Problem {
+    Problem::told("client_secret.refused", &[("refused", &refused.title)]).under(&refused.code)
 }
 
 impl From<TokenError> for Error {

@@ -28,8 +28,11 @@ impl Connections {
             if let Ok(Err(refused)) = tokio::time::timeout(PATIENCE, asked).await
                 && refused.verdict == Verdict::ClientRejected
             {
-                let which = if place == 0 { "" } else { "the second secret (client_secret_next) is refused: " };
-                return Some(of_a_record(Problem { title: format!("{which}{}", refused.problem.title), ..refused.problem }));
+                let problem = &refused.problem;
+                return Some(match place {
+                    0 => of_a_record(problem),
+                    _ => Problem::told("client_secret.next_refused", &[("refused", &problem.title)]).under(&problem.code),
+                });
             }
         }
         None

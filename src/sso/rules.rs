@@ -28,7 +28,7 @@ pub fn may_enable(record: &Record, confirm: bool) -> Result<(), Error> {
         return Err(Error::conflict(Problem::told("tenants_missing", &[])));
     }
     if let Some(problem) = record.row.problem.as_ref().filter(|problem| problem.code == "metadata_missing") {
-        return Err(Error::conflict(Problem::new("metadata_missing", problem.title.clone(), problem.hint.clone())));
+        return Err(Error::conflict(problem.clone()));
     }
     if confirm {
         return Ok(());

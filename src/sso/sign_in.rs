@@ -257,7 +257,7 @@ impl Service {
             let grant = GrantRequest::Code { code, verifier: verifier.secret(), redirect_uri: &pending.to.redirect_uri };
             match endpoint.request(&client, grant, &pending.to.scope).await {
                 Err(error) if error.verdict == Verdict::ClientRejected => {
-                    refused.get_or_insert(TokenError { problem: of_a_record(error.problem.clone()), ..error });
+                    refused.get_or_insert(TokenError { problem: of_a_record(&error.problem), ..error });
                 }
                 answer => return Ok(answer?),
             }

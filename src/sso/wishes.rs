@@ -153,19 +153,15 @@ impl Wishes {
     }
 }
 
-fn bad(name: &str, what: impl std::fmt::Display, hint: impl Into<String>) -> Error {
-    Error::bad_request(Problem::new(name, format!("{name}: {what}"), hint))
-}
-
 fn needed(name: &str, wish: Option<&str>, value: &mut String, longest: usize) -> Result<(), Error> {
     if let Some(wish) = wish {
         *value = wish.trim().to_owned();
     }
     if value.is_empty() {
-        return Err(bad(name, "it is missing", format!("give {name}")));
+        return Err(Error::bad_request(Problem::told("field.missing", &[("name", &name)]).under(name)));
     }
     if value.len() > longest || value.contains(char::is_control) {
-        return Err(bad(name, format!("it is longer than {longest} characters or holds a control character"), "copy it again"));
+        return Err(Error::bad_request(Problem::told("field.malformed", &[("name", &name), ("longest", &longest)]).under(name)));
     }
     Ok(())
 }
@@ -174,7 +170,8 @@ fn url(name: &str, wish: Option<&Option<String>>, value: &mut Option<String>) ->
     let Some(wish) = wish else { return Ok(()) };
     let wish = wish.as_deref().map(str::trim).filter(|wish| !wish.is_empty());
     if let Some(text) = wish {
-        crate::oauth::endpoints::checked(text).map_err(|error| bad(name, error, "copy it whole from the provider"))?;
+        crate::oauth::endpoints::checked(text)
+            .map_err(|error| Error::bad_request(Problem::told("field.url", &[("name", &name), ("error", &error)]).under(name)))?;
     }
     // The issuer is compared to the letter, so it is kept to the letter.
     *value = wish.map(str::to_owned);
@@ -185,7 +182,9 @@ fn one_of(name: &str, wish: Option<&Option<String>>, value: &mut Option<String>,
     let Some(wish) = wish else { return Ok(()) };
     if let Some(word) = wish.as_deref().filter(|word| !choices.contains(word)) {
         let word: String = word.chars().filter(|c| !c.is_control()).take(40).collect();
-        return Err(bad(name, format!("\"{word}\" is none of its values"), format!("give one of: {}", choices.join(", "))));
+        let choices = choices.join(", ");
+        let problem = Problem::told("field.choice", &[("name", &name), ("word", &word), ("choices", &choices)]);
+        return Err(Error::bad_request(problem.under(name)));
     }
     value.clone_from(wish);
     Ok(())
@@ -196,7 +195,7 @@ fn read_scopes(scopes: &[String]) -> Result<Vec<String>, Error> {
     let scopes: Vec<String> = scopes.iter().flat_map(|scope| scope.split_ascii_whitespace()).map(str::to_owned).collect();
     let is_token = |scope: &String| scope.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
     if scopes.len() > 50 || !scopes.iter().all(is_token) {
-        return Err(bad("scopes", "one of them is no scope", "give them as a list, for example [\"openid\", \"profile\", \"email\"]"));
+        return Err(Error::bad_request(Problem::told("scopes", &[])));
     }
     Ok(scopes)
 }
@@ -205,17 +204,15 @@ fn read_tenants(tenants: &[String], kind: Kind) -> Result<Vec<String>, Error> {
     let tenants: Vec<String> = tenants.iter().map(|tenant| tenant.trim().to_ascii_lowercase()).collect();
     if tenants.iter().any(|tenant| tenant == "*") {
         if kind == Kind::User {
-            let what = "\"*\" would let anybody with a Microsoft account in as a user";
-            return Err(bad("allowed_tenants", what, "list the tenants of your organization by their GUIDs"));
+            return Err(Error::bad_request(Problem::told("allowed_tenants.anybody", &[])));
         }
         if tenants.len() > 1 {
-            return Err(bad("allowed_tenants", "\"*\" stands alone", "give [\"*\"], or tenants by their GUIDs"));
+            return Err(Error::bad_request(Problem::told("allowed_tenants.star", &[])));
         }
         return Ok(tenants);
     }
     if tenants.len() > MOST || tenants.iter().any(|tenant| tenant.parse::<TenantId>().is_err()) {
-        let hint = "give tenants by their GUIDs: the Entra admin center shows them as Tenant ID";
-        return Err(bad("allowed_tenants", "one of them is no tenant's GUID", hint));
+        return Err(Error::bad_request(Problem::told("allowed_tenants", &[])));
     }
     Ok(tenants)
 }
@@ -223,7 +220,7 @@ fn read_tenants(tenants: &[String], kind: Kind) -> Result<Vec<String>, Error> {
 fn read_domains(domains: &[String]) -> Result<Vec<String>, Error> {
     let read = |domain: &String| match url::Host::parse(domain.trim().trim_start_matches('@')) {
         Ok(url::Host::Domain(domain)) if domain.contains('.') => Ok(domain),
-        _ => Err(bad("email_domains", "one of them is no domain", "give domains, for example [\"example.com\"]")),
+        _ => Err(Error::bad_request(Problem::told("email_domains", &[]))),
     };
     domains.iter().take(MOST).map(read).collect()
 }
@@ -231,20 +228,21 @@ fn read_domains(domains: &[String]) -> Result<Vec<String>, Error> {
 fn read_rules(rules: &[GroupRule], kind: Kind) -> Result<Vec<GroupRule>, Error> {
     for rule in rules {
         if rule.group.trim().is_empty() || rule.group.len() > 256 || rule.group.contains(char::is_control) {
-            return Err(bad("group_rules", "a rule names no group", "give the group as the provider names it: for Entra its object id"));
+            return Err(Error::bad_request(Problem::told("group_rules.group", &[])));
         }
         if rule.role.is_some() && kind == Kind::Customer {
-            return Err(bad("group_rules", "customers have no roles", "give roles in a record whose audience is users"));
+            return Err(Error::bad_request(Problem::told("group_rules.role", &[])));
         }
         if let Some(app) = rule.apps.iter().find(|app| !kind.apps().contains(**app)) {
-            return Err(bad("group_rules", format!("{} has no {}", kind.plural(), app.title()), "leave that app out"));
+            let problem = Problem::told("group_rules.app", &[("people", &kind.plural()), ("app", &app.title())]);
+            return Err(Error::bad_request(problem));
         }
         if rule.role.is_none() && rule.apps.is_empty() {
-            return Err(bad("group_rules", "a rule gives nothing", "give it a role, apps, or both"));
+            return Err(Error::bad_request(Problem::told("group_rules.nothing", &[])));
         }
     }
     if rules.len() > MOST {
-        return Err(bad("group_rules", "there are more than 1000", "leave some out"));
+        return Err(Error::bad_request(Problem::told("group_rules.many", &[("most", &MOST)])));
     }
     Ok(rules.to_vec())
 }

@@ -200,10 +200,8 @@ fn day(text: &str) -> Result<Option<Timestamp>, Faults> {
 fn rules(text: &str) -> Result<Vec<GroupRule>, Faults> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())).filter(|(_, line)| !line.is_empty());
     let rule = |(number, line): (usize, &str)| {
-        GroupRule::from_line(line).map_err(|what| {
-            let hint = "write the group, an equals sign, and what its members get: admin, main, widget, kb, portal";
-            Faults::of("group_rules", &Problem::new("group_rules", format!("line {number} {what}"), hint))
-        })
+        GroupRule::from_line(line)
+            .map_err(|what| Faults::of("group_rules", &Problem::told("group_rules.line", &[("number", &number), ("what", &what)])))
     };
     lines.map(rule).collect()
 }
