@@ -70,13 +70,12 @@ pub fn with_pair(old: &[u8], client_id: ClientId, secret: &Secret<String>) -> Re
 fn refusal(observation: Observation) -> Problem {
     match observation.outcome {
         Outcome::Rejected(problem) | Outcome::Missing(problem) => problem,
-        Outcome::Pair(_) => unwritable("the pair"),
+        Outcome::Pair(_) => Problem::told("value_unwritable.pair", &[]),
     }
 }
 
-fn unwritable(what: &str) -> Problem {
-    let title = format!("{what} cannot be written into the credentials file");
-    Problem::new("value_unwritable", title, "copy the value again: no client secret holds quotes or control characters")
+fn unwritable(key: Key) -> Problem {
+    Problem::told("value_unwritable", &[("key", &key.name())])
 }
 
 /// Gives `key` that value in its last line, or in a new one.
@@ -87,14 +86,14 @@ fn put(lines: &mut Vec<String>, key: Key, value: &str) -> Result<(), Problem> {
             return Ok(());
         }
         let ending = lines[at][body(&lines[at]).len()..].to_owned();
-        let changed = rewritten(body(&lines[at]), key, value).ok_or_else(|| unwritable(key.name()))?;
+        let changed = rewritten(body(&lines[at]), key, value).ok_or_else(|| unwritable(key))?;
         lines[at] = format!("{changed}{ending}");
         return Ok(());
     }
     let ending = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
     let sibling = if key == Key::ClientId { Key::Secret } else { Key::ClientId };
     let (export, equals, quote) = lines.iter().rfind(|line| of(sibling)(line)).map_or(("", "=", ""), |line| style(body(line)));
-    let written = styled(&format!("{export}{}{equals}", key.name()), quote, value, "", key).ok_or_else(|| unwritable(key.name()))?;
+    let written = styled(&format!("{export}{}{equals}", key.name()), quote, value, "", key).ok_or_else(|| unwritable(key))?;
     if let Some(last) = lines.last_mut().filter(|line| !line.ends_with('\n')) {
         last.push_str(ending);
     }

@@ -51,40 +51,32 @@ fn content(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
 fn judge(path: &Path, metadata: &Metadata, owner: Uid) -> Result<Option<Problem>, Problem> {
     let (shown, shell) = (path.display(), quoted(path));
     if !metadata.is_file() {
-        return Err(Problem::new("file_type", format!("{shown} is not a regular file"), format!("replace {shell} by a plain file")));
+        return Err(Problem::told("file_type", &[("file", &shown), ("quoted", &shell)]));
     }
     if metadata.uid() != owner.as_raw() {
         let (is, must) = (user_name(Uid::from_raw(metadata.uid())), user_name(owner));
-        return Err(Problem::new("file_owner", format!("{shown} is owned by {is}, not by {must}"), format!("run: chown {must} {shell}")));
+        return Err(Problem::told("file_owner", &[("file", &shown), ("quoted", &shell), ("owner", &is), ("wanted", &must)]));
     }
+    let mode = format!("{:04o}", metadata.mode() & 0o7777);
     if metadata.mode() & 0o022 != 0 {
-        let title = format!("{shown} is writable by others than its owner (mode {:04o})", metadata.mode() & 0o7777);
-        return Err(Problem::new("file_writable", title, format!("run: chmod 600 {shell}, after a look at who changed it")));
+        return Err(Problem::told("file_writable", &[("file", &shown), ("quoted", &shell), ("mode", &mode)]));
     }
     if metadata.len() > grammar::LIMIT as u64 {
         return Err(grammar::too_large());
     }
     let readable = metadata.mode() & 0o044 != 0;
-    Ok(readable.then(|| {
-        let title = format!("{shown} is readable by others than its owner (mode {:04o})", metadata.mode() & 0o7777);
-        Problem::new("file_readable", title, format!("run: chmod 600 {shell}"))
-    }))
+    Ok(readable.then(|| Problem::told("file_readable", &[("file", &shown), ("quoted", &shell), ("mode", &mode)])))
 }
 
 fn unopened(path: &Path, error: &io::Error) -> Observation {
     if ![ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) {
         return Observation::rejected(unreadable(path, error));
     }
-    Observation::missing(Problem::new(
-        "file_missing",
-        format!("{} does not exist", path.display()),
-        "run onedeskctl setup, or create it with mode 0600 and the lines AZUREAD_CID=<Application (client) ID> and AZUREAD_CIS=<client secret Value>",
-    ))
+    Observation::missing(Problem::told("file_missing", &[("file", &path.display())]))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
-    let hint = format!("look at it with: namei -l {}", quoted(path));
-    Problem::new("file_unreadable", format!("{} cannot be read: {error}", path.display()), hint)
+    Problem::told("file_unreadable", &[("file", &path.display()), ("quoted", &quoted(path)), ("error", error)])
 }
 
 /// The grammar does not know which file it read; people must.

@@ -30,17 +30,12 @@ pub fn parse(bytes: &[u8]) -> Observation {
 
 /// The file is larger than [`LIMIT`].
 pub fn too_large() -> Problem {
-    Problem::new(
-        "file_too_large",
-        "the credentials file is larger than 64 KiB",
-        "keep only the KEY=VALUE lines of the components that read this file",
-    )
+    Problem::told("file_too_large", &[])
 }
 
 fn not_utf8(bytes: &[u8], valid_up_to: usize) -> Problem {
     let line = bytes.iter().take(valid_up_to).filter(|byte| **byte == b'\n').count() + 1;
-    Problem::new("file_encoding", "the credentials file is not UTF-8 text", "save the file as UTF-8, without any other encoding")
-        .at_line(u32::try_from(line).unwrap_or(u32::MAX))
+    Problem::told("file_encoding", &[]).at_line(u32::try_from(line).unwrap_or(u32::MAX))
 }
 
 /// The keys that are ours.
@@ -78,14 +73,14 @@ pub(super) enum Fault {
 impl Fault {
     fn problem(self, key: Key, line: u32) -> Problem {
         let name = key.name();
-        let (code, what, hint) = match self {
-            Self::NoEquals => ("line_malformed", "has no = after the key", "write it as KEY=VALUE"),
-            Self::OpenQuote => ("line_malformed", "opens a quote that nothing closes", "close the quote, or leave it out"),
-            Self::TextAfterQuote => ("line_malformed", "has text after the closing quote", "end the line after the quote"),
-            Self::ControlCharacter => ("line_malformed", "contains a control character", "type the line anew"),
-            Self::Empty => ("value_empty", "has no value", "put the value after the ="),
+        let problem = match self {
+            Self::NoEquals => Problem::told("line_malformed.equals", &[("key", &name)]),
+            Self::OpenQuote => Problem::told("line_malformed.open", &[("key", &name)]),
+            Self::TextAfterQuote => Problem::told("line_malformed.closed", &[("key", &name)]),
+            Self::ControlCharacter => Problem::told("line_malformed.control", &[("key", &name)]),
+            Self::Empty => Problem::told("value_empty", &[("key", &name)]),
         };
-        Problem::new(code, format!("the {name} line {what}"), hint).at_line(line)
+        problem.at_line(line)
     }
 }
 
@@ -154,16 +149,12 @@ impl<'a> Slot<'a> {
 
     /// What should be mended in the lines of this key though one of them counts.
     fn warnings(&self, key: Key) -> impl Iterator<Item = Problem> {
-        let repeated = self.last.filter(|_| self.count > 1).map(|(_, line)| {
-            let title = format!("{} is given {} times; line {line} counts", key.name(), self.count);
-            Problem::new("key_repeated", title, "keep one line and remove the others").at_line(line)
-        });
+        let repeated = self
+            .last
+            .filter(|_| self.count > 1)
+            .map(|(_, line)| Problem::told("key_repeated", &[("key", &key.name()), ("times", &self.count), ("line", &line)]).at_line(line));
         let odd = self.last.filter(|(value, _)| value.is_ok_and(|value| !value.chars().all(|c| c.is_ascii_graphic())));
-        let odd = odd.map(|(_, line)| {
-            let title = format!("the value of {} contains a blank or a character outside ASCII", key.name());
-            Problem::new("value_unusual", title, "copy the value again; quotes and blanks from a web page are easily copied along")
-                .at_line(line)
-        });
+        let odd = odd.map(|(_, line)| Problem::told("value_unusual", &[("key", &key.name())]).at_line(line));
         self.overruled.clone().into_iter().chain(repeated).chain(odd)
     }
 }
@@ -210,13 +201,7 @@ fn client_id(value: Result<&str, Fault>, line: u32) -> Result<ClientId, Problem>
 
 /// The Application (client) ID that `value` is, or what it is not.
 pub fn judge_client_id(value: &str) -> Result<ClientId, Problem> {
-    value.parse().map_err(|_| {
-        Problem::new(
-            "client_id_malformed",
-            "the value of AZUREAD_CID is not an Application (client) ID",
-            "copy the Application (client) ID from the app registration's Overview page; it has the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
-        )
-    })
+    value.parse().map_err(|_| Problem::told("client_id_malformed", &[]))
 }
 
 fn secret(key: Key, value: Result<&str, Fault>, line: u32) -> Result<Secret<String>, Problem> {
@@ -231,25 +216,17 @@ pub fn judge_secret(value: &str) -> Result<Secret<String>, Problem> {
 
 fn judge(key: Key, value: &str) -> Result<Secret<String>, Problem> {
     if is_guid(value) {
-        return Err(Problem::new(
-            "secret_is_id",
-            format!("the value of {}: this looks like the Secret ID, copy the secret Value", key.name()),
-            "copy the Value column under Certificates & secrets; it is shown only once, so make a new client secret if it is gone",
-        ));
+        return Err(Problem::told("secret_is_id", &[("key", &key.name())]));
     }
     Ok(Secret::from(value))
 }
 
 fn missing(id: bool, secret: bool) -> Problem {
-    let (title, hint) = match (id, secret) {
-        (true, false) => ("AZUREAD_CID is not in the credentials file", "add the line AZUREAD_CID=<Application (client) ID>"),
-        (false, true) => ("AZUREAD_CIS is not in the credentials file", "add the line AZUREAD_CIS=<client secret Value>"),
-        _ => (
-            "AZUREAD_CID and AZUREAD_CIS are not in the credentials file",
-            "add the lines AZUREAD_CID=<Application (client) ID> and AZUREAD_CIS=<client secret Value>",
-        ),
-    };
-    Problem::new("key_missing", title, hint)
+    match (id, secret) {
+        (true, false) => Problem::told("key_missing.client_id", &[]),
+        (false, true) => Problem::told("key_missing.secret", &[]),
+        _ => Problem::told("key_missing", &[]),
+    }
 }
 
 #[cfg(test)]

@@ -142,13 +142,8 @@ fn is_peer(stream: &UnixStream, allowed: &[Uid]) -> bool {
 
 /// What is known stays known; that nobody looks after the file any more is said beside it.
 fn without_helper(mut observation: Observation, error: &io::Error) -> Observation {
-    const CODE: &str = "credentials_service_down";
-    let warning = Problem::new(
-        CODE,
-        format!("onedesk-credentials.service hands over no credentials: {error}"),
-        "look at: systemctl status onedesk-credentials.service; it starts again with: systemctl restart onedesk-credentials.service",
-    );
-    observation.warnings.retain(|warning| warning.code != CODE);
+    let warning = Problem::told("credentials_service_down", &[("error", error)]);
+    observation.warnings.retain(|earlier| earlier.code != warning.code);
     observation.warnings.push(warning);
     observation
 }

@@ -25,14 +25,6 @@ impl Slot {
         }
     }
 
-    /// The key that holds it.
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Current => "AZUREAD_CIS",
-            Self::Next => "AZUREAD_CIS_NEXT",
-        }
-    }
-
     /// This secret of `pair`, if the file has it.
     pub const fn of(self, pair: &Pair) -> Option<&Secret<String>> {
         match self {
@@ -51,18 +43,10 @@ impl Slot {
 
     /// Says that this one is used since the other was refused with `problem`.
     pub fn in_place_of_the_other(self, problem: &Problem) -> Problem {
-        let refused = self.other();
-        let hint = match self {
-            Self::Next => {
-                "make AZUREAD_CIS_NEXT the value of AZUREAD_CIS and remove its own line; the old secret can be deleted at Microsoft"
-            }
-            Self::Current => "remove the line AZUREAD_CIS_NEXT, or put a good secret there",
-        };
-        Problem::new(
-            refused.refused_code(),
-            format!("{} is in use, since {} is refused: {}", self.key(), refused.key(), problem.title),
-            hint,
-        )
+        match self {
+            Self::Next => Problem::told("current_secret_refused", &[("why", &problem.title)]),
+            Self::Current => Problem::told("next_secret_refused", &[("why", &problem.title)]),
+        }
     }
 }
 

@@ -303,18 +303,8 @@ impl Ledger {
 
     fn note_other_secret(&mut self, verdict: &Verdict) {
         self.notes = match verdict {
-            Verdict::Accepted => vec![Problem::new(
-                "next_secret_accepted",
-                "both AZUREAD_CIS and AZUREAD_CIS_NEXT are accepted",
-                "make AZUREAD_CIS_NEXT the value of AZUREAD_CIS and remove its own line; then the old secret can be deleted at Microsoft",
-            )],
-            Verdict::Refused(problem) => {
-                vec![Problem::new(
-                    Slot::Next.refused_code(),
-                    format!("AZUREAD_CIS_NEXT is not accepted: {}", problem.title),
-                    "put the Value of a good client secret there, or remove the line AZUREAD_CIS_NEXT",
-                )]
-            }
+            Verdict::Accepted => vec![Problem::told("next_secret_accepted", &[])],
+            Verdict::Refused(problem) => vec![Problem::told("next_secret_refused.waiting", &[("why", &problem.title)])],
             Verdict::None(note) => note.iter().cloned().collect(),
         };
     }

@@ -46,11 +46,7 @@ where
 {
     let first = match &origin(&settings.borrow()) {
         Origin::File(path) => file::read(path, Uid::effective()),
-        Origin::Helper(_) => Observation::missing(Problem::new(
-            "credentials_pending",
-            "the credentials have not arrived from onedesk-credentials.service yet",
-            "look at: systemctl status onedesk-credentials.service",
-        )),
+        Origin::Helper(_) => Observation::missing(Problem::told("credentials_pending", &[])),
     };
     let (sender, receiver) = watch::channel(Arc::new(first));
     let stop = tasks.token();

@@ -8,8 +8,13 @@
 
 use std::sync::LazyLock;
 
-const FILES: [&str; 4] =
-    [include_str!("en/admin.toml"), include_str!("en/apps.toml"), include_str!("en/errors.toml"), include_str!("en/microsoft.toml")];
+const FILES: [&str; 5] = [
+    include_str!("en/admin.toml"),
+    include_str!("en/apps.toml"),
+    include_str!("en/errors.toml"),
+    include_str!("en/host.toml"),
+    include_str!("en/microsoft.toml"),
+];
 
 /// Section, name and text of each entry, in that order: a page asks for a hundred.
 static INDEX: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
