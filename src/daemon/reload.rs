@@ -87,12 +87,9 @@ impl Reload {
         let mut notes = loaded.warnings.clone();
         let waiting = restart_needed(&old, &loaded.settings);
         if !waiting.is_empty() {
-            log::warn!(keys = waiting.join(", ").as_str(); "changed settings wait for a restart");
-            notes.push(Problem::new(
-                "restart_needed",
-                format!("changed settings wait for a restart: {}", waiting.join(", ")),
-                "systemctl restart onedeskd; no request is lost",
-            ));
+            let keys = waiting.join(", ");
+            log::warn!(keys = keys.as_str(); "changed settings wait for a restart");
+            notes.push(Problem::told("restart_needed", &[("keys", &keys)]));
         }
         if let Err(problem) = self.swap(&old, loaded) {
             notes.push(problem);
@@ -131,7 +128,7 @@ impl Reload {
         let acceptor = files.as_ref().map(tls::acceptor).transpose().map_err(|error| {
             let hint = error.hint().unwrap_or_default();
             log::error!(hint = hint.as_str(); "the certificate in use stays in use: {error}");
-            Problem::new("tls_certificate", format!("the certificate in use stays in use: {error}"), hint)
+            Problem::told("tls_certificate", &[("error", &error), ("hint", &hint)])
         })?;
         self.tls.send_replace(acceptor);
         Ok(())

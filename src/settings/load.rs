@@ -36,8 +36,7 @@ impl Settings {
             Err(Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 let mut loaded = Self::parse("", path)?;
                 loaded.found = false;
-                let title = format!("{} does not exist, the defaults count", path.display());
-                loaded.warnings.insert(0, Problem::new("settings_missing", title, "make it: onedeskctl setup"));
+                loaded.warnings.insert(0, Problem::told("settings_missing", &[("file", &path.display())]));
                 Ok(loaded)
             }
             Err(error) => Err(error),
@@ -119,28 +118,22 @@ fn invalid(mut slips: Vec<Slip>, text: &str, path: &Path) -> Error {
 
 fn warnings(settings: &Settings, path: &Path) -> Vec<Problem> {
     let mut warnings = Vec::new();
-    let mut warn = |code: &str, title: String, hint: String| warnings.push(Problem::new(code, title, hint));
     if settings.public_url.is_none() {
-        let hint = format!("add the line public_url = \"https://HOST\" at the top of {}", path.display());
-        warn("public_url_missing", "public_url is not set: nobody can connect or sign in".to_owned(), hint);
+        warnings.push(Problem::told("public_url_missing.settings", &[("file", &path.display())]));
     }
     if settings.listen.group.is_some() && matches!(settings.listen.http, Address::Tcp(_)) {
-        let hint = "remove it, or let listen.http be a Unix socket".to_owned();
-        warn("setting_without_effect", "listen.group has no effect: listen.http is a TCP address".to_owned(), hint);
+        warnings.push(Problem::told("setting_without_effect.group", &[]));
     }
     if let Some(everyone) = settings.listen.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
-        let title = format!("listen.trusted_proxies holds {everyone}: anybody can pretend to come from any address");
-        warn("trusts_everyone", title, "name the proxies' own addresses".to_owned());
+        warnings.push(Problem::told("trusts_everyone", &[("network", everyone)]));
     }
     if settings.database.password_file.is_some() {
-        let hint = "remove it".to_owned();
-        warn("setting_without_effect", "database.password_file has no effect: SQLite knows no password".to_owned(), hint);
+        warnings.push(Problem::told("setting_without_effect.password", &[]));
     }
     let mail = &settings.mail;
     for (key, set) in [("imap_listen", &mail.imap_listen), ("smtp_listen", &mail.smtp_listen), ("pop3_listen", &mail.pop3_listen)] {
         if set.is_some() {
-            let title = format!("mail.{key} is set, but the mail gateway is not in this version");
-            warn("not_in_this_version", title, format!("remove {key} from [mail]"));
+            warnings.push(Problem::told("not_in_this_version", &[("key", &key)]));
         }
     }
     warnings

@@ -97,7 +97,7 @@ impl FromStr for PublicUrl {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        values::public_url(text).map_err(|bad| Problem::new("public_url", format!("the public URL {}", bad.what), bad.hint))
+        values::public_url(text).map_err(|bad| Problem::told("public_url", &[("what", &bad.what), ("hint", &bad.hint)]))
     }
 }
 

@@ -103,7 +103,7 @@ pub async fn gather(
 fn public_url(text: &str) -> Result<PublicUrl, Problem> {
     let url: PublicUrl = text.trim().parse()?;
     match unregistrable(url.as_str()) {
-        Some(why) => Err(Problem::new("public_url", why, "reach this host by another name")),
+        Some(why) => Err(Problem::told("public_url.unregistrable", &[("why", &why)])),
         None => Ok(url),
     }
 }
@@ -114,12 +114,11 @@ fn client_id(text: &str) -> Result<ClientId, Problem> {
 
 fn secret(text: &str) -> Result<Secret<String>, Problem> {
     let text = text.trim();
-    let bad = |title: &str| Problem::new("value_unwritable", title, "copy the Value column under Certificates & secrets again");
     if text.is_empty() {
-        return Err(bad("the client secret is empty"));
+        return Err(Problem::told("value_unwritable.empty", &[]));
     }
     if text.chars().any(char::is_control) {
-        return Err(bad("the client secret is more than one line, or holds control characters"));
+        return Err(Problem::told("value_unwritable.lines", &[]));
     }
     judge_secret(text)
 }

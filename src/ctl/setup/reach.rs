@@ -26,14 +26,7 @@ pub async fn look(answers: &Answers, settings: &Settings) -> Option<Problem> {
         Err(_) => Error::Timeout { host: answers.public_url.as_str().to_owned(), seconds: PATIENCE.as_secs() },
     };
     Some(match error {
-        Error::Untrusted { .. } => {
-            let hint = error.hint().unwrap_or_else(|| "give the web server a certificate that browsers trust".to_owned());
-            Problem::new("public_url_certificate", format!("browsers may not trust the public URL: {error}"), hint)
-        }
-        _ => Problem::new(
-            "public_url_unreachable",
-            format!("nothing answers at the public URL yet: {error}"),
-            "let the name lead to this host and a web server on it to OneDesk: samples are in /usr/share/onedesk/samples",
-        ),
+        Error::Untrusted { .. } => Problem::told("public_url_certificate", &[("error", &error)]).advising(error.hint()),
+        _ => Problem::told("public_url_unreachable", &[("error", &error)]),
     })
 }
