@@ -31,7 +31,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("directory", &["model", "store", "oauth", "audit", "grants", "flows"]),
     (
         "health",
-        &["model", "settings", "system", "crypto", "credentials", "store", "oauth", "graph", "audit", "sso", "mailboxes", "directory"],
+        &[
+            "model",
+            "texts",
+            "settings",
+            "system",
+            "crypto",
+            "credentials",
+            "store",
+            "oauth",
+            "graph",
+            "audit",
+            "sso",
+            "mailboxes",
+            "directory",
+        ],
     ),
     ("support", &["model", "settings", "system", "crypto", "store", "sso", "mailboxes", "directory", "health"]),
     // doors

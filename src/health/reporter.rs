@@ -200,14 +200,20 @@ impl Reporter {
     }
 
     fn people_needed(&self, waiting: u64, needs_reauth: u64, what: &str, command: &str) -> Option<Problem> {
-        let awaited = if self.parts.key_problem.is_some() { "the master key" } else { "the provider or for credentials" };
-        let title = match (waiting, needs_reauth) {
+        let lost = needs_reauth;
+        let for_key = self.parts.key_problem.is_some();
+        let problem = match (waiting, lost) {
             (0, 0) => return None,
-            (waiting, 0) => format!("{waiting} {what} wait for {awaited}; nobody need sign in"),
-            (0, lost) => format!("{lost} {what} need somebody to sign in again"),
-            (waiting, lost) => format!("{lost} {what} need somebody to sign in again, {waiting} wait for {awaited}"),
+            (_, 0) if for_key => Problem::told("grants.wait_for_key", &[("waiting", &waiting), ("what", &what), ("command", &command)]),
+            (_, 0) => Problem::told("grants.wait", &[("waiting", &waiting), ("what", &what), ("command", &command)]),
+            (0, _) => Problem::told("grants.lost", &[("lost", &lost), ("what", &what), ("command", &command)]),
+            _ if for_key => Problem::told(
+                "grants.lost_or_wait_for_key",
+                &[("lost", &lost), ("waiting", &waiting), ("what", &what), ("command", &command)],
+            ),
+            _ => Problem::told("grants.lost_or_wait", &[("lost", &lost), ("waiting", &waiting), ("what", &what), ("command", &command)]),
         };
-        Some(Problem::new(what, title, format!("see which and why: onedeskctl {command}")))
+        Some(problem.under(what))
     }
 
     async fn store_problem(&self) -> Option<Problem> {
@@ -292,17 +298,9 @@ fn check((group, who): (Group, Who), name: &str, good: &str, problem: Option<Pro
 }
 
 fn credentials_missing() -> Problem {
-    Problem::new(
-        "credentials_missing",
-        "there are no credentials in force",
-        "put AZUREAD_CID and AZUREAD_CIS into /root/.OneDesk; they take effect at once",
-    )
+    Problem::told("credentials_missing.host", &[])
 }
 
 fn public_url_missing() -> Problem {
-    Problem::new(
-        "public_url_missing",
-        "public_url is not set, so no link and no redirect URI can be made",
-        "set public_url in /etc/onedesk/onedeskd.toml, for example public_url = \"https://helpdesk.example.com\"; it takes effect at once",
-    )
+    Problem::told("public_url_missing.host", &[])
 }

@@ -37,16 +37,14 @@ impl End {
         let (what, [before, after]) = (&self.what, self.codes);
         let is_over = step(self.at, now)? <= 0;
         let day = self.at.strftime("%Y-%m-%d");
-        let title = if is_over { format!("{what} ended {day}") } else { format!("{what} ends {day}, {}", in_days(self.at, now)) };
-        Some(Problem::new(if is_over { after } else { before }, title, self.renew.as_str()))
-    }
-}
-
-/// "in 12 days".
-pub fn in_days(ends: Timestamp, now: Timestamp) -> String {
-    match (ends.duration_since(now) + SignedDuration::from_secs(DAY - 1)).as_secs() / DAY {
-        1 => "within a day".to_owned(),
-        days => format!("in {days} days"),
+        if is_over {
+            return Some(Problem::told("secret_expired", &[("what", what), ("day", &day), ("renew", &self.renew)]).under(after));
+        }
+        let problem = match (self.at.duration_since(now) + SignedDuration::from_secs(DAY - 1)).as_secs() / DAY {
+            1 => Problem::told("secret_expires.soon", &[("what", what), ("day", &day), ("renew", &self.renew)]),
+            days => Problem::told("secret_expires", &[("what", what), ("day", &day), ("days", &days), ("renew", &self.renew)]),
+        };
+        Some(problem.under(before))
     }
 }
 

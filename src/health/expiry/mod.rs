@@ -19,6 +19,7 @@ use crate::model::{Clock, Problem, Secret};
 use crate::settings::Settings;
 use crate::system::http::Http;
 use crate::system::metrics::Metrics;
+use crate::texts::{filled, text};
 use crate::{directory, sso};
 
 use book::Book;
@@ -29,15 +30,6 @@ use calendar::End;
 const LEARN: SignedDuration = SignedDuration::from_hours(24);
 /// How often it is looked whether something is to be told or learnt; a secret that was never seen at Graph is asked for as often.
 pub const TURN: SignedDuration = SignedDuration::from_mins(10);
-/// What to do about the secret that is used.
-const RENEW: &str = "make a new client secret in the app registration, put its Value as AZUREAD_CIS_NEXT into /root/.OneDesk, \
-    and once the status shows that it is accepted, make it AZUREAD_CIS and delete the old one";
-/// The same where that is the one of the second line already.
-const RENEW_NEXT: &str = "in /root/.OneDesk, make the value of AZUREAD_CIS_NEXT that of AZUREAD_CIS, make a new client secret in the app \
-    registration and put its Value in the place of AZUREAD_CIS_NEXT";
-/// The same where the first line's is used still.
-const RENEW_WAITING: &str =
-    "it has not been used yet: make a new client secret in the app registration and put its Value in the place of AZUREAD_CIS_NEXT";
 
 /// What it works with.
 pub struct Parts {
@@ -195,11 +187,14 @@ impl Expiry {
     /// What ends when in the credentials file, as far as it is known.
     fn ends(&self) -> Vec<End> {
         let Some(pair) = self.parts.keeper.in_force() else { return Vec::new() };
-        let (key, renew) = if pair.slot == Slot::Current { ("AZUREAD_CIS", RENEW) } else { ("AZUREAD_CIS_NEXT", RENEW_NEXT) };
+        let (key, renew) = match pair.slot {
+            Slot::Current => ("AZUREAD_CIS", text("secret.renew")),
+            Slot::Next => ("AZUREAD_CIS_NEXT", text("secret.renew_next")),
+        };
         let in_force = self.book.known(pair.client_id, &pair.secret).map(|known| (key, renew, known.ends));
         // An old secret that waits to be deleted may end: the one that takes its place is what counts.
         let waiting = self.waiting(&pair).filter(|_| pair.slot == Slot::Current);
-        let waiting = waiting.map(|known| ("AZUREAD_CIS_NEXT", RENEW_WAITING, known.ends));
+        let waiting = waiting.map(|known| ("AZUREAD_CIS_NEXT", text("secret.renew_waiting"), known.ends));
         let settings = self.parts.settings.borrow().clone();
         let end = |(what, renew, at): (&str, &str, _)| End {
             what: what.to_owned(),
@@ -227,9 +222,9 @@ impl Expiry {
 
 fn end_of(record: &sso::Record) -> Option<End> {
     Some(End {
-        what: format!("the client secret of the SSO record {}", record.details.name),
+        what: filled("secret.of_record", &[("name", &record.details.name)]),
         codes: ["sso_secret_expires", "sso_secret_expired"],
-        renew: format!("make a new secret at the provider, then: onedeskctl sso set {} --client-secret-file FILE", record.id()),
+        renew: filled("secret.renew_of_record", &[("id", &record.id().to_string())]),
         at: record.details.secret_expires_at?,
     })
 }
