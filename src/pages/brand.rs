@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
-use super::folder::File;
+use super::folder::{File, place};
 use crate::model::Problem;
 
 /// Its name in the folder of overrides.
@@ -49,19 +49,16 @@ impl Brand {
         let Some(file) = file else { return brand };
         let mut reader = Reader { file, problems };
         let Ok(text) = std::str::from_utf8(&file.content) else {
-            reader.tell(0..0, "is not UTF-8", "save it as UTF-8");
+            reader.tell(None, |place| Problem::told("branding.encoding", &[("place", &place)]));
             return brand;
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match DeTable::parse(text) {
             Ok(table) => reader.top(&mut brand, text, table.get_ref()),
             Err(error) => {
-                let what = format!("cannot be read: {}", error.message().replace('\n', ", "));
-                reader.tell(
-                    line_of(text, error.span().unwrap_or_default()),
-                    &what,
-                    "write KEY = \"VALUE\" lines; see PAGES in onedeskd(8)",
-                );
+                let message = error.message().replace('\n', ", ");
+                let line = line_of(text, error.span().unwrap_or_default());
+                reader.tell(line, |place| Problem::told("branding.malformed", &[("place", &place), ("error", &message)]));
             }
         }
         brand
@@ -100,28 +97,19 @@ impl Reader<'_> {
                 ("contact", DeValue::String(contact)) if is_line(contact, CONTACT_LENGTH) => brand.contact = contact.to_string(),
                 ("contact_url", DeValue::String(url)) if is_contact(url) => brand.contact_url = url.to_string(),
                 ("colors" | "colours", DeValue::Table(colors)) => self.colors(brand, text, colors),
-                ("name", _) => self.tell(
-                    line_of(text, value.span()),
-                    "has a name that cannot be used",
-                    "write one line of at most 60 letters in quotes",
-                ),
-                ("contact", _) => self.tell(
-                    line_of(text, value.span()),
-                    "has a contact that cannot be used",
-                    "write one line in quotes, as \"the service desk, extension 4357\"",
-                ),
-                ("contact_url", _) => self.tell(
-                    line_of(text, value.span()),
-                    "has a contact_url that cannot be used",
-                    "write an https:, mailto: or tel: address in quotes",
-                ),
+                ("name", _) => {
+                    self.tell(line_of(text, value.span()), |place| Problem::told("branding.name", &[("place", &place)]));
+                }
+                ("contact", _) => {
+                    self.tell(line_of(text, value.span()), |place| Problem::told("branding.contact", &[("place", &place)]));
+                }
+                ("contact_url", _) => {
+                    self.tell(line_of(text, value.span()), |place| Problem::told("branding.contact_url", &[("place", &place)]));
+                }
                 (other, _) => {
-                    let what = format!("has an unknown key {:?}", other.chars().take(40).collect::<String>());
-                    self.tell(
-                        line_of(text, name.span()),
-                        &what,
-                        "known are name, contact, contact_url, and accent and accent_dark below [colors]",
-                    );
+                    let key = short(other);
+                    let line = line_of(text, name.span());
+                    self.tell(line, |place| Problem::told("branding.key", &[("place", &place), ("key", &key)]));
                 }
             }
         }
@@ -130,24 +118,34 @@ impl Reader<'_> {
     fn colors(&mut self, brand: &mut Brand, text: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let (slot, paper, theme) = match name.get_ref().as_ref() {
-                "accent" => (&mut brand.accent, LIGHT_PAPER, "light"),
-                "accent_dark" => (&mut brand.accent_dark, DARK_PAPER, "dark"),
+                "accent" => (&mut brand.accent, LIGHT_PAPER, Theme::Light),
+                "accent_dark" => (&mut brand.accent_dark, DARK_PAPER, Theme::Dark),
                 other => {
-                    let what = format!("has an unknown colour {:?}", other.chars().take(40).collect::<String>());
-                    self.tell(line_of(text, name.span()), &what, "known are accent and accent_dark");
+                    let key = short(other);
+                    let line = line_of(text, name.span());
+                    self.tell(line, |place| Problem::told("branding.colour_key", &[("place", &place), ("key", &key)]));
                     continue;
                 }
             };
+            let (key, line) = (name.get_ref(), line_of(text, value.span()));
             let Some(color) = color_in(value) else {
-                self.tell(line_of(text, value.span()), &format!("has a colour {} that is none", name.get_ref()), "write it as \"#0b57d0\"");
+                self.tell(line, |place| Problem::told("branding.colour", &[("place", &place), ("key", key)]));
                 continue;
             };
             *slot = Some(color);
             let contrast = color.contrast(paper);
             if contrast < READABLE {
-                let what = format!("has a colour {} with a contrast of {contrast:.1} on the {theme} pages", name.get_ref());
-                let shade = if theme == "light" { "darker" } else { "lighter" };
-                self.tell(line_of(text, value.span()), &what, &format!("choose a {shade} one: text needs {READABLE}"));
+                let contrast = format!("{contrast:.1}");
+                self.tell(line, |place| match theme {
+                    Theme::Light => Problem::told(
+                        "branding.too_light",
+                        &[("place", &place), ("key", key), ("contrast", &contrast), ("needed", &READABLE)],
+                    ),
+                    Theme::Dark => Problem::told(
+                        "branding.too_dark",
+                        &[("place", &place), ("key", key), ("contrast", &contrast), ("needed", &READABLE)],
+                    ),
+                });
             }
         }
         // A colour for the light theme alone shows in the dark theme too.
@@ -158,12 +156,20 @@ impl Reader<'_> {
         }
     }
 
-    fn tell(&mut self, line: Range<usize>, what: &str, hint: &str) {
-        let line = u32::try_from(line.start).unwrap_or_default();
-        let place = if line > 0 { format!(":{line}") } else { String::new() };
-        let problem = Problem::new("branding", format!("{}{place} {what}", self.file.path.display()), hint);
-        self.problems.push(if line > 0 { problem.at_line(line) } else { problem });
+    fn tell(&mut self, line: Option<u32>, problem: impl FnOnce(&str) -> Problem) {
+        self.problems.push(problem(&place(&self.file.path, line)).at_line(line));
     }
+}
+
+/// Which of the pages a colour is for.
+enum Theme {
+    Light,
+    Dark,
+}
+
+/// A key that somebody made up, quoted and not longer than a message bears.
+fn short(key: &str) -> String {
+    format!("{:?}", key.chars().take(40).collect::<String>())
 }
 
 fn color_in(value: &Spanned<DeValue<'_>>) -> Option<Color> {
@@ -174,10 +180,9 @@ fn color_in(value: &Spanned<DeValue<'_>>) -> Option<Color> {
 }
 
 /// The line that a place in the text is on, from 1.
-fn line_of(text: &str, span: Range<usize>) -> Range<usize> {
+fn line_of(text: &str, span: Range<usize>) -> Option<u32> {
     let before = text.as_bytes().get(..span.start.min(text.len())).unwrap_or_default();
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    line..line
+    u32::try_from(before.iter().filter(|byte| **byte == b'\n').count() + 1).ok()
 }
 
 fn is_line(text: &str, longest: usize) -> bool {

@@ -71,7 +71,8 @@ impl Folder {
                 Err(error) => {
                     let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                     let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-                    self.problem(&path, u32::try_from(line).ok(), "is not UTF-8", "save it as UTF-8");
+                    self.problems
+                        .push(Problem::told("page_unreadable.encoding", &[("path", &path.display())]).at_line(u32::try_from(line).ok()));
                 }
             }
         }
@@ -95,7 +96,7 @@ impl Folder {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    self.problem(&folder, None, &format!("cannot be read: {error}"), "let everybody read it: chmod -R a+rX");
+                    self.problems.push(Problem::told("page_unreadable.folder", &[("path", &folder.display()), ("error", &error)]));
                     continue;
                 }
             };
@@ -114,7 +115,7 @@ impl Folder {
                 }
             }
             if found.len() > MOST_FILES {
-                self.problem(root, None, &format!("holds more than {MOST_FILES} files"), "keep pages alone in it");
+                self.problems.push(Problem::told("page_unreadable.many", &[("path", &root.display()), ("most", &MOST_FILES)]));
                 found.truncate(MOST_FILES);
                 break;
             }
@@ -132,18 +133,15 @@ impl Folder {
             Err(files::Error::Missing(_)) => None,
             Err(error) => {
                 self.paths.push(path.to_owned());
-                let hint = error.hint().unwrap_or_else(|| "make it smaller, or remove it".to_owned());
-                self.problems.push(Problem::new("page_unreadable", format!("{error}; it is not used"), hint));
+                self.problems.push(Problem::told("page_unreadable", &[("error", &error)]).advising(error.hint()));
                 None
             }
         }
     }
+}
 
-    fn problem(&mut self, path: &Path, line: Option<u32>, what: &str, hint: &str) {
-        let problem = Problem::new("page_unreadable", format!("{} {what}; it is not used", path.display()), hint);
-        self.problems.push(match line {
-            Some(line) => problem.at_line(line),
-            None => problem,
-        });
-    }
+/// A file, or a line of it, as messages name it.
+pub fn place(path: &Path, line: Option<u32>) -> String {
+    let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+    format!("{}{line}", path.display())
 }

@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 
 use super::assets::Assets;
 use super::brand::{self, Brand};
-use super::folder::Folder;
+use super::folder::{Folder, place};
 use super::{Absent, Sample, logo};
 use crate::model::Problem;
 use crate::texts;
@@ -69,8 +69,8 @@ impl Kit {
         for (name, file) in packaged.iter().flat_map(|folder| &folder.templates) {
             if let Err(error) = plain.template_from_named_str(name, &file.content) {
                 log::error!(page = name.as_str(); "a page does not compile: {error}");
-                let hint = format!("install its package again: dnf reinstall {}", package_of(name));
-                problems.push(Problem::new("page_broken", format!("the page {name} cannot be used: {error}"), hint));
+                let package = package_of(name);
+                problems.push(Problem::told("page_broken.package", &[("name", name), ("error", &error), ("package", &package)]));
             }
         }
         // Compiled when they are first shown: most daemons never show most pages, and compiled ones are ten times their text.
@@ -89,8 +89,7 @@ impl Kit {
     /// Takes an override if it compiles and shows every sample of its page.
     fn try_override(&mut self, name: &str, source: &str, samples: &[Sample]) -> Result<(), Fault> {
         if COMPILED.iter().any(|(compiled, _)| *compiled == name) {
-            let hint = "name, logo and colours of this page come from branding.toml; remove the file";
-            return Err(Fault { line: None, what: "is a page that cannot be replaced".to_owned(), hint: hint.to_owned() });
+            return Err(Fault { line: None, error: None });
         }
         let mut tried = self.custom.clone();
         tried.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| Fault::of(&error))?;
@@ -122,11 +121,7 @@ impl Kit {
         }
         render(&self.plain, name, values).map_err(|error| {
             log::error!(page = name, line = error.line().unwrap_or_default(); "a packaged page could not be shown: {error}");
-            report(Problem::new(
-                "page_broken",
-                format!("the page {name} cannot be shown: {error}"),
-                format!("install its package again: dnf reinstall {}", package_of(name)),
-            ));
+            report(Problem::told("page_broken.shown", &[("name", &name), ("error", &error), ("package", &package_of(name))]));
             Absent::Broken
         })
     }
@@ -147,33 +142,29 @@ fn package_of(name: &str) -> &'static str {
 /// Why an override is not used.
 struct Fault {
     line: Option<u32>,
-    what: String,
-    hint: String,
+    /// The engine's kind and words; nothing for a page that no file may replace.
+    error: Option<(ErrorKind, String)>,
 }
 
 impl Fault {
     fn of(error: &Error) -> Self {
         let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-        let hint = match error.kind() {
-            ErrorKind::UndefinedError => "correct the name; which there are is shown by the packaged page of the same name",
-            ErrorKind::TemplateNotFound => "name a template that exists: layout.html, or a file of this folder",
-            ErrorKind::OutOfFuel => "it never comes to an end: shorten its loops",
-            _ => "correct the line, or remove the file",
-        };
         let inside = error.name().filter(|_| error.line().is_some()).map(|name| format!(" in {name}")).unwrap_or_default();
         let line = error.line().and_then(|line| u32::try_from(line).ok());
-        Self { line, what: format!("cannot be used: {}{detail}{inside}", error.kind()), hint: hint.to_owned() }
+        Self { line, error: Some((error.kind(), format!("{}{detail}{inside}", error.kind()))) }
     }
 }
 
 fn told(path: &std::path::Path, fault: &Fault) -> Problem {
-    let place = fault.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let title = format!("{}{place}: it {}; the page of the package is shown", path.display(), fault.what);
-    let problem = Problem::new("page_override", title, fault.hint.as_str());
-    match fault.line {
-        Some(line) => problem.at_line(line),
-        None => problem,
-    }
+    let place = place(path, fault.line);
+    let Some((kind, error)) = &fault.error else { return Problem::told("page_override.fixed", &[("place", &place)]) };
+    let problem = match kind {
+        ErrorKind::UndefinedError => Problem::told("page_override.undefined", &[("place", &place), ("error", error)]),
+        ErrorKind::TemplateNotFound => Problem::told("page_override.template", &[("place", &place), ("error", error)]),
+        ErrorKind::OutOfFuel => Problem::told("page_override.endless", &[("place", &place), ("error", error)]),
+        _ => Problem::told("page_override", &[("place", &place), ("error", error)]),
+    };
+    problem.at_line(fault.line)
 }
 
 /// The text of a page as we or the packages have it.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::assets::Assets;
 use super::brand::Brand;
-use super::folder::Folder;
+use super::folder::{Folder, place};
 use crate::model::Problem;
 
 /// Their names in the folder of overrides; the first one that can be used is.
@@ -43,66 +43,56 @@ const LARGEST: usize = 128 * 1024;
 pub fn add(overrides: &Folder, assets: &mut Assets, brand: &mut Brand, problems: &mut Vec<Problem>) {
     for name in FILES {
         let Some(file) = overrides.extras.get(name) else { continue };
-        match check(name, &file.content) {
+        match check(&file.path, &file.content) {
             Ok(()) => {
                 let asset = format!("brand/{name}");
                 assets.add(asset.as_str(), &file.content);
                 brand.logo = Some(assets.url(&asset));
                 return;
             }
-            Err(fault) => problems.push(told(&file.path, &fault)),
+            Err(problem) => problems.push(problem),
         }
     }
 }
 
-struct Fault {
-    line: Option<u32>,
-    what: String,
-    hint: &'static str,
-}
-
-fn told(path: &Path, fault: &Fault) -> Problem {
-    let place = fault.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let problem = Problem::new("logo", format!("{}{place} {}; no logo is shown", path.display(), fault.what), fault.hint);
-    match fault.line {
-        Some(line) => problem.at_line(line),
-        None => problem,
-    }
-}
-
-fn check(name: &str, bytes: &[u8]) -> Result<(), Fault> {
+/// Whether the picture may be shown; why not.
+fn check(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     if bytes.len() > LARGEST {
-        return Err(Fault { line: None, what: "is larger than 128 KiB".to_owned(), hint: "save it smaller: it is shown 32 pixels high" });
+        return Err(Problem::told("logo.large", &[("place", &path.display())]));
     }
-    if name.ends_with(".png") {
+    if path.extension().is_some_and(|kind| kind == "png") {
         let is_png = bytes.starts_with(b"\x89PNG\r\n\x1a\n");
-        return if is_png { Ok(()) } else { Err(Fault { line: None, what: "is no PNG picture".to_owned(), hint: "save it as PNG" }) };
+        return if is_png { Ok(()) } else { Err(Problem::told("logo.png", &[("place", &path.display())])) };
     }
-    svg(bytes)
+    svg(path, bytes)
 }
 
-fn svg(bytes: &[u8]) -> Result<(), Fault> {
-    const PLAIN: &str = "export it as a plain SVG: shapes, paths and gradients only";
-    let no_svg = |line, what: String| Fault { line, what, hint: PLAIN };
-    let text = std::str::from_utf8(bytes).map_err(|_| no_svg(None, "is not UTF-8".to_owned()))?;
+fn svg(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Problem::told("logo.encoding", &[("place", &path.display())]))?;
     // Without entities: a document type is refused by the parser.
-    let document =
-        roxmltree::Document::parse(text).map_err(|error| no_svg(Some(error.pos().row), format!("is no SVG picture: {error}")))?;
+    let document = roxmltree::Document::parse(text).map_err(|error| {
+        let line = Some(error.pos().row);
+        Problem::told("logo.malformed", &[("place", &place(path, line)), ("error", &error)]).at_line(line)
+    })?;
     let root = document.root_element();
     if root.tag_name().name() != "svg" || root.tag_name().namespace() != Some("http://www.w3.org/2000/svg") {
-        return Err(no_svg(Some(1), "is no SVG picture".to_owned()));
+        return Err(Problem::told("logo.root", &[("place", &place(path, Some(1)))]).at_line(1));
     }
     for node in document.descendants() {
-        let line = || Some(document.text_pos_at(node.range().start).row);
+        let told = |problem: fn(&str, &str) -> Problem, name: &str| {
+            let line = Some(document.text_pos_at(node.range().start).row);
+            Err(problem(&place(path, line), name).at_line(line))
+        };
         if node.is_pi() {
-            return Err(no_svg(line(), "holds a processing instruction".to_owned()));
+            return told(|place, _| Problem::told("logo.instruction", &[("place", &place)]), "");
         }
-        let is_drawing = node.tag_name().namespace() != Some("http://www.w3.org/2000/svg") || DRAWING.contains(&node.tag_name().name());
+        let name = node.tag_name().name();
+        let is_drawing = node.tag_name().namespace() != Some("http://www.w3.org/2000/svg") || DRAWING.contains(&name);
         if node.is_element() && !is_drawing {
-            return Err(no_svg(line(), format!("holds a <{}>", node.tag_name().name())));
+            return told(|place, name| Problem::told("logo.element", &[("place", &place), ("element", &name)]), name);
         }
         if node.is_element() && node.tag_name().namespace() == Some("http://www.w3.org/1999/xhtml") {
-            return Err(no_svg(line(), "holds HTML".to_owned()));
+            return told(|place, _| Problem::told("logo.html", &[("place", &place)]), "");
         }
         for attribute in node.attributes() {
             let name = attribute.name().to_ascii_lowercase();
@@ -110,7 +100,7 @@ fn svg(bytes: &[u8]) -> Result<(), Fault> {
             let leads_out = name == "href" && !value.trim_start().starts_with('#');
             let loads = value.split("url(").skip(1).any(|url| !url.trim_start_matches([' ', '"', '\'']).starts_with('#'));
             if name.starts_with("on") || leads_out || loads || value.contains("javascript:") || value.contains("@import") {
-                return Err(no_svg(line(), format!("has an attribute {} that runs or loads something", attribute.name())));
+                return told(|place, name| Problem::told("logo.attribute", &[("place", &place), ("attribute", &name)]), attribute.name());
             }
         }
     }
@@ -121,11 +111,11 @@ fn svg(bytes: &[u8]) -> Result<(), Fault> {
 mod tests {
     use super::*;
 
-    fn svg_with(inside: &str) -> Result<(), String> {
+    fn svg_with(inside: &str) -> Result<(), Problem> {
         let text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" viewBox=\"0 0 8 8\">\n{inside}</svg>"
         );
-        check("logo.svg", text.as_bytes()).map_err(|fault| fault.what)
+        check(Path::new("logo.svg"), text.as_bytes())
     }
 
     #[test]
@@ -156,8 +146,8 @@ mod tests {
             assert!(svg_with(evil).is_err(), "{evil}");
         }
         for evil in ["<!DOCTYPE svg [<!ENTITY a \"b\">]><svg xmlns=\"http://www.w3.org/2000/svg\">&a;</svg>", "<html/>", "", "\u{0}"] {
-            assert!(check("logo.svg", evil.as_bytes()).is_err(), "{evil}");
+            assert!(check(Path::new("logo.svg"), evil.as_bytes()).is_err(), "{evil}");
         }
-        assert!(check("logo.png", b"<svg/>").is_err() && check("logo.svg", &vec![b' '; LARGEST + 1]).is_err());
+        assert!(check(Path::new("logo.png"), b"<svg/>").is_err() && check(Path::new("logo.svg"), &vec![b' '; LARGEST + 1]).is_err());
     }
 }
