@@ -10,6 +10,7 @@ use super::token::{ProviderError, TokenError, Tokens, Verdict};
 use super::verdict;
 use crate::model::{Hint as _, Problem, Secret};
 use crate::system::http::{self, Answer};
+use crate::texts::text;
 
 /// What a token without `expires_in` gets (RFC 6749 section 5.1 leaves it to the client): the usual hour.
 const USUAL_LIFETIME: u64 = 3600;
@@ -32,23 +33,21 @@ pub fn parse(answer: &Answer) -> Result<Tokens, TokenError> {
         return Err(parse_error(answer, &members));
     }
     if !(200..300).contains(&answer.status) {
-        return Err(unusable(answer, format!("The provider answered with HTTP status {} and without an error code.", answer.status)));
+        return Err(unusable(answer, Problem::told("provider_unavailable.status", &[("status", &answer.status)])));
     }
-    parse_success(answer, &members).map_err(|what| unusable(answer, format!("The provider's token response cannot be used: {what}.")))
+    parse_success(answer, &members).map_err(|what| unusable(answer, Problem::told("provider_unavailable.response", &[("what", &what)])))
 }
 
 /// The error of a request that got no answer.
 pub fn no_answer(error: &http::Error) -> TokenError {
-    let hint = error
-        .hint()
-        .unwrap_or_else(|| "Nothing: a refresh is tried again by itself. During a sign-in, try again in a few minutes.".to_owned());
-    let problem = Problem::new("provider_unavailable", clean(&format!("The provider did not answer: {error}."), 500), hint);
+    let problem = Problem::told("provider_unavailable", &[("error", error)]).advising(error.hint());
+    let problem = Problem { title: clean(&problem.title, 500), ..problem };
     TokenError { verdict: Verdict::Unavailable { retry_after: None }, problem, provider: Box::default() }
 }
 
 fn parse_success(answer: &Answer, members: &Map<String, Value>) -> Result<Tokens, &'static str> {
     const NO_TYPE: &str = "its token type is missing or not Bearer";
-    let token_type = text(members, "token_type").map_err(|()| NO_TYPE)?.ok_or(NO_TYPE)?;
+    let token_type = string(members, "token_type").map_err(|()| NO_TYPE)?.ok_or(NO_TYPE)?;
     if !token_type.eq_ignore_ascii_case("bearer") {
         return Err(NO_TYPE);
     }
@@ -57,15 +56,15 @@ fn parse_success(answer: &Answer, members: &Map<String, Value>) -> Result<Tokens
         access_token: token("access_token").map_err(|()| "the access token is malformed")?.ok_or("it holds no access token")?,
         refresh_token: token("refresh_token").map_err(|()| "the refresh token is malformed")?,
         id_token: token("id_token").map_err(|()| "the ID token is malformed")?,
-        scope: text(members, "scope").map_err(|()| "the scope is malformed")?.map(|scope| clean(scope, 4000)),
+        scope: string(members, "scope").map_err(|()| "the scope is malformed")?.map(|scope| clean(scope, 4000)),
         expires_in: lifetime(members.get("expires_in")).ok_or("its lifetime makes no sense")?,
         provider_time: answer.date,
     })
 }
 
 fn parse_error(answer: &Answer, members: &Map<String, Value>) -> TokenError {
-    let short = |name: &str| text(members, name).ok().flatten().map(|value| clean(value, 100));
-    let description = clean(text(members, "error_description").ok().flatten().unwrap_or_default(), 2000);
+    let short = |name: &str| string(members, name).ok().flatten().map(|value| clean(value, 100));
+    let description = clean(string(members, "error_description").ok().flatten().unwrap_or_default(), 2000);
     let labelled = |label| aadsts::labelled(&description, label);
     let listed = members.get("error_codes").and_then(Value::as_array).into_iter().flatten().take(16);
     let listed = listed.filter_map(|code| code.as_u64().or_else(|| code.as_str()?.parse().ok()).and_then(|code| u32::try_from(code).ok()));
@@ -84,32 +83,30 @@ fn parse_error(answer: &Answer, members: &Map<String, Value>) -> TokenError {
 }
 
 /// What came is not of the protocol: nothing in it is shown, only that it came.
-fn unusable(answer: &Answer, title: String) -> TokenError {
+fn unusable(answer: &Answer, problem: Problem) -> TokenError {
     let provider = Box::new(ProviderError { status: Some(answer.status), ..ProviderError::default() });
     let verdict = match verdict::of_status(answer.status, answer.retry_after) {
         Some(verdict) => verdict,
         None => Verdict::Unavailable { retry_after: answer.retry_after },
     };
     let hint = match answer.status {
-        407 => "Give the proxy's user name and password in proxy, or let this host through the proxy.",
-        429 => "Nothing: it is tried again when the provider allows it.",
-        500.. => {
-            "Nothing: a refresh is tried again by itself. During a sign-in, try again in a few minutes. Microsoft's service health page tells about outages."
-        }
-        _ => "See whether a proxy or firewall answers in the provider's place, and whether the token URL is right.",
+        407 => Some(text("provider_answer.proxy")),
+        429 => Some(text("provider_answer.throttled")),
+        500.. => Some(text("provider_answer.outage")),
+        _ => None,
     };
-    TokenError { verdict, problem: Problem::new("provider_unavailable", title, hint), provider }
+    TokenError { verdict, problem: problem.advising(hint.map(str::to_owned)), provider }
 }
 
-fn not_json(status: u16) -> String {
+fn not_json(status: u16) -> Problem {
     match status {
-        407 => "The proxy wants a user name and a password.".to_owned(),
-        _ => format!("What answered (HTTP status {status}) is not the provider's token endpoint: no JSON came."),
+        407 => Problem::told("provider_unavailable.proxy", &[]),
+        _ => Problem::told("provider_unavailable.other", &[("status", &status)]),
     }
 }
 
 /// A string member; `null` counts as absent.
-fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ()> {
+fn string<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ()> {
     match members.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(value)) => Ok(Some(value)),
@@ -119,7 +116,7 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a st
 
 /// A token: visible ASCII (RFC 6749 appendix A.12 and A.17), since it goes into headers and mail protocols. Empty = absent.
 fn secret(members: &Map<String, Value>, name: &str) -> Result<Option<Secret<String>>, ()> {
-    match text(members, name)? {
+    match string(members, name)? {
         None | Some("") => Ok(None),
         Some(value) if value.len() <= TOKEN_LIMIT && value.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(Secret::from(value))),
         Some(_) => Err(()),
