@@ -206,10 +206,10 @@ impl Connections {
     /// Moves a v1 record to v2. Everybody stays linked, by tenant and object id.
     ///
     /// # Errors
-    /// 404, 409 when it is not of v1.
-    pub async fn upgrade(&self, id: ConnectionId, actor: &Actor) -> Result<Changed, Error> {
+    /// 404, 409 when it is not of v1; [`ErrorKind::Outdated`] where it no longer has the [standing](Record::standing) `seen`.
+    pub async fn upgrade(&self, id: ConnectionId, seen: Option<&str>, actor: &Actor) -> Result<Changed, Error> {
         let _changing = self.changing.lock().await;
-        let old = self.get(id)?;
+        let old = self.seen(id, seen)?;
         let Some(upgraded) = old.endpoints.as_ref().and_then(Endpoints::upgraded) else {
             return Err(Error::conflict(Problem::told("not_v1", &[])));
         };
@@ -223,10 +223,10 @@ impl Connections {
     /// Removes a record; its sessions end.
     ///
     /// # Errors
-    /// 404.
-    pub async fn remove(&self, id: ConnectionId, actor: &Actor) -> Result<(), Error> {
+    /// 404; [`ErrorKind::Outdated`] where it no longer has the [standing](Record::standing) `seen`.
+    pub async fn remove(&self, id: ConnectionId, seen: Option<&str>, actor: &Actor) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
-        let record = self.get(id)?;
+        let record = self.seen(id, seen)?;
         self.parts.store.remove_record(id, self.line(actor, "sso.connection.remove", &record)).await?;
         Ok(self.reload().await?)
     }
@@ -253,6 +253,15 @@ impl Connections {
     /// What was found wrong with the records by which people may sign in.
     pub fn warnings(&self) -> Vec<Problem> {
         self.known().records.iter().filter(|record| record.row.enabled).filter_map(|record| record.row.problem.clone()).collect()
+    }
+
+    /// The record, if it still stands as somebody saw it who did not have to change it.
+    fn seen(&self, id: ConnectionId, standing: Option<&str>) -> Result<Arc<Record>, Error> {
+        let record = self.get(id)?;
+        if standing.is_some_and(|standing| standing != record.standing()) {
+            return Err(Error::new(ErrorKind::Outdated, Problem::told("changed_meanwhile.button", &[])));
+        }
+        Ok(record)
     }
 
     async fn write(&self, old: &Record, details: Details, wishes: &Wishes, action: &str, actor: &Actor) -> Result<Changed, Error> {

@@ -175,8 +175,8 @@ impl Service {
     ///
     /// # Errors
     /// 404, 409.
-    pub async fn upgrade(&self, id: ConnectionId, actor: &Actor) -> Result<Arc<Record>, Error> {
-        let changed = self.connections.upgrade(id, actor).await?;
+    pub async fn upgrade(&self, id: ConnectionId, seen: Option<&str>, actor: &Actor) -> Result<Arc<Record>, Error> {
+        let changed = self.connections.upgrade(id, seen, actor).await?;
         Ok(self.after(changed))
     }
 
@@ -201,8 +201,8 @@ impl Service {
     ///
     /// # Errors
     /// 404.
-    pub async fn remove(&self, id: ConnectionId, actor: &Actor) -> Result<(), Error> {
-        self.connections.remove(id, actor).await?;
+    pub async fn remove(&self, id: ConnectionId, seen: Option<&str>, actor: &Actor) -> Result<(), Error> {
+        self.connections.remove(id, seen, actor).await?;
         self.sessions.forget(|entry| entry.connection == id);
         Ok(())
     }

@@ -56,6 +56,11 @@ impl Record {
         crypto::content_hash(&parts.concat())
     }
 
+    /// One word for the record as an administrator sees it: the [revision](Self::revision), and whether people sign in by it.
+    pub fn standing(&self) -> String {
+        format!("{}.{}", self.revision(), if self.row.enabled { "on" } else { "off" })
+    }
+
     /// What the two URLs mean.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ pub async fn remove(
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
 ) -> Result<StatusCode, Refusal> {
-    services.sso.remove(id, &actor(&caller)).await?;
+    services.sso.remove(id, None, &actor(&caller)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -103,7 +103,7 @@ pub async fn upgrade(
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
 ) -> Result<Json<Connection>, Refusal> {
-    let record = services.sso.upgrade(id, &actor(&caller)).await?;
+    let record = services.sso.upgrade(id, None, &actor(&caller)).await?;
     Ok(Json(shown(&services, &record)))
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::form::{Faults, Form};
 use super::record_form::{Values, faults};
-use super::record_merge::{Change, MadeFrom, merge};
+use super::record_merge::{Change, FIELD, MadeFrom, merge};
 use super::shell::{Visit, When};
 use super::sign_on::{HERE, LIST};
 use crate::model::{ConnectionId, Problem};
@@ -55,7 +55,7 @@ async fn one(visit: Visit, Path(id): Path<String>) -> Response {
     }
 }
 
-/// The record's page; `refusal` is why it could not be enabled.
+/// The record's page; `refusal` is why a button of it did nothing.
 fn show(visit: &Visit, code: StatusCode, record: &Record, refusal: Option<&Error>) -> Response {
     let (sso, now) = (&visit.door.services.sso, visit.now());
     let settings = visit.door.services.settings.borrow().clone();
@@ -83,7 +83,9 @@ fn show(visit: &Visit, code: StatusCode, record: &Record, refusal: Option<&Error
         redirect_uri => sso.public_url(CALLBACK_PATH).ok(),
         urls => urls.collect::<Vec<_>>(),
         upgrade => upgraded.map(|pair| (pair.authorization.to_string(), pair.token.to_string())),
+        standing => record.standing(),
         refusal => refusal.map(|error| &error.problem),
+        is_outdated => refusal.is_some_and(|error| error.kind == ErrorKind::Outdated),
         may_confirm => refusal.is_some_and(|error| error.problem.code == "confirm_needed"),
     };
     visit.page_with(code, "admin/record.html", HERE, page)
@@ -197,22 +199,28 @@ impl<'s> Sheet<'s> {
 }
 
 async fn enable(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {
-    set(&visit, &id, true, sent.get("confirm") == "1").await
+    set(&visit, &id, true, &sent).await
 }
 
-async fn disable(visit: Visit, Path(id): Path<String>) -> Response {
-    set(&visit, &id, false, false).await
+async fn disable(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {
+    set(&visit, &id, false, &sent).await
 }
 
-async fn set(visit: &Visit, id: &str, enabled: bool, confirm: bool) -> Response {
-    let record = match find(visit, id) {
-        Ok(record) => record,
-        Err(error) => return refuse(visit, &error),
-    };
-    let wishes = Wishes { enabled: Some(enabled), confirm, ..Wishes::default() };
-    match visit.door.services.sso.change(record.id(), &wishes, &visit.admin.actor).await {
+async fn set(visit: &Visit, id: &str, enabled: bool, sent: &Form) -> Response {
+    let made_from = Some(MadeFrom::form(sent).revision().to_owned());
+    let wishes = Wishes { enabled: Some(enabled), confirm: sent.get("confirm") == "1", made_from, ..Wishes::default() };
+    let set = async { visit.door.services.sso.change(find(visit, id)?.id(), &wishes, &visit.admin.actor).await };
+    match set.await {
         Ok(record) => visit.done(&path_of(record.id()), if enabled { "record-enabled" } else { "record-disabled" }),
-        Err(error) => show(visit, status(error.kind), &record, Some(&error)),
+        Err(error) => stays(visit, id, &error),
+    }
+}
+
+/// The record as it stands now, and why a button did nothing; where there is none any more, that.
+fn stays(visit: &Visit, id: &str, error: &Error) -> Response {
+    match find(visit, id) {
+        Ok(record) => show(visit, status(error.kind), &record, Some(error)),
+        Err(gone) => refuse(visit, &gone),
     }
 }
 
@@ -220,10 +228,12 @@ async fn ask_upgrade(visit: Visit, Path(id): Path<String>) -> Response {
     ask(&visit, &id, "admin/record-upgrade.html")
 }
 
-async fn upgrade(visit: Visit, Path(id): Path<String>) -> Response {
-    let upgraded = async { visit.door.services.sso.upgrade(find(&visit, &id)?.id(), &visit.admin.actor).await };
+async fn upgrade(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {
+    let seen = Some(sent.get(FIELD));
+    let upgraded = async { visit.door.services.sso.upgrade(find(&visit, &id)?.id(), seen, &visit.admin.actor).await };
     match upgraded.await {
         Ok(record) => visit.done(&path_of(record.id()), "record-upgraded"),
+        Err(error) if error.kind == ErrorKind::Outdated => stays(&visit, &id, &error),
         Err(error) => refuse(&visit, &error),
     }
 }
@@ -232,10 +242,12 @@ async fn ask_remove(visit: Visit, Path(id): Path<String>) -> Response {
     ask(&visit, &id, "admin/record-remove.html")
 }
 
-async fn remove(visit: Visit, Path(id): Path<String>) -> Response {
-    let removed = async { visit.door.services.sso.remove(find(&visit, &id)?.id(), &visit.admin.actor).await };
+async fn remove(visit: Visit, Path(id): Path<String>, Extension(sent): Extension<Form>) -> Response {
+    let seen = Some(sent.get(FIELD));
+    let removed = async { visit.door.services.sso.remove(find(&visit, &id)?.id(), seen, &visit.admin.actor).await };
     match removed.await {
         Ok(()) => visit.done(LIST, "record-removed"),
+        Err(error) if error.kind == ErrorKind::Outdated => stays(&visit, &id, &error),
         Err(error) => refuse(&visit, &error),
     }
 }
@@ -252,6 +264,7 @@ fn ask(visit: &Visit, id: &str, template: &str) -> Response {
         values => Values::of_record(&record),
         audience => record.kind().plural(),
         enabled => record.row.enabled,
+        standing => record.standing(),
         upgrade => upgraded.map(|pair| (pair.authorization.to_string(), pair.token.to_string())),
     };
     visit.page(template, HERE, page)

@@ -127,7 +127,8 @@ fn bad_input_of_any_form_is_answered_in_words_and_changes_nothing() {
             for value in hostile {
                 let form: Vec<(&str, &str)> =
                     sheet.fields.iter().map(|(name, good)| (*name, if name == field { value } else { *good })).collect();
-                let made_from = sheet.path.ends_with("/edit").then(|| values(&desk.get(&sheet.path).body, "made_from").remove(0));
+                let page = Some(sheet.path.strip_suffix("/enable").unwrap_or(&sheet.path)).filter(|path| path.contains(&record));
+                let made_from = page.map(|page| values(&desk.get(page).body, "made_from").remove(0));
                 let form: Vec<(&str, &str)> =
                     form.into_iter().chain(made_from.as_deref().map(|made_from| ("made_from", made_from))).collect();
                 let answer = desk.post(&sheet.path, &form);

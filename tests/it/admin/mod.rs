@@ -48,6 +48,15 @@ impl Desk {
         self.send(&url, &whole, &[format!("origin: {origin}"), "sec-fetch-site: same-origin".to_owned()])
     }
 
+    /// Presses a button of a client record's page `path` that does `what`, as somebody who opened the page just now.
+    #[track_caller]
+    pub fn press(&mut self, path: &str, what: &str, form: &[(&str, &str)]) -> Answer {
+        let asking = format!("{path}/{what}");
+        let page = if ["enable", "disable"].contains(&what) { self.get(path) } else { self.get(&asking) };
+        let seen = values(&page.expect(200).body, "made_from").remove(0);
+        self.post(&asking, &[&[("made_from", seen.as_str())], form].concat())
+    }
+
     /// Sends a form with these headers and nothing that was not asked for.
     pub fn send(&mut self, url: &str, form: &[(&str, String)], headers: &[String]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
@@ -59,7 +68,14 @@ impl Desk {
     /// Sends a form and opens the page that it leads to.
     #[track_caller]
     pub fn post_and_follow(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let answer = self.post(path, form).expect(303);
+        let answer = self.post(path, form);
+        self.follow(answer)
+    }
+
+    /// Opens the page that the answer to a form leads to.
+    #[track_caller]
+    pub fn follow(&mut self, answer: Answer) -> Answer {
+        let answer = answer.expect(303);
         let next = answer.header("location").unwrap().to_owned();
         self.get(&next).expect(200)
     }

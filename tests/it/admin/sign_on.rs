@@ -73,14 +73,15 @@ fn a_record_is_added_tested_enabled_used_and_removed_in_the_browser() {
     page.says(&["It was never tried", &main, &portal, "Main App", "Knowledgebase"]);
     assert!(!page.body.contains(&fields[5].1), "the secret is never shown");
 
-    let refused = desk.post(&format!("{path}/enable"), &[]).expect(409);
+    let refused = desk.press(&path, "enable", &[]).expect(409);
     refused.says(&["This record was never tried", "Enable it all the same"]);
     let tried = sign_in(&mut desk.browser, &format!("{origin}/sso/test/{id}"), "ann");
     let result = desk.get(tried.expect(303).header("location").unwrap()).expect(200);
     result.says(&["ann@example.test", "The signature is the provider's", "would become a new user", "What was checked", "iss"]);
     assert_eq!(stage.daemon.get("/v1/people").json()["items"], json!([]), "a test changes nothing");
 
-    desk.post_and_follow(&format!("{path}/enable"), &[]).says(&["The client record is enabled", "SSO for users is switched off"]);
+    let answer = desk.press(&path, "enable", &[]);
+    desk.follow(answer).says(&["The client record is enabled", "SSO for users is switched off"]);
     desk.post_and_follow("/admin/sso/switch", &[("kind", "users"), ("enabled", "true")]).says(&["Single sign-on is on for users"]);
     sign_in(&mut Browser::new(), &format!("{origin}/sso/login/{id}/main"), "ann").expect(303);
     desk.get("/admin/sso").says(&["1 signed in"]);
@@ -88,7 +89,8 @@ fn a_record_is_added_tested_enabled_used_and_removed_in_the_browser() {
 
     desk.post_and_follow("/admin/sso/switch", &[("kind", "users"), ("enabled", "false")]).says(&["Single sign-on is off for users"]);
     desk.get(&format!("{path}/remove")).expect(200).says(&["Its secret is erased"]);
-    desk.post_and_follow(&format!("{path}/remove"), &[]).says(&["The client record was removed"]);
+    let answer = desk.press(&path, "remove", &[]);
+    desk.follow(answer).says(&["The client record was removed"]);
     assert_eq!(stage.daemon.get("/v1/sso/connections").json(), json!([]));
 }
 
@@ -132,7 +134,7 @@ fn who_signs_in_with_the_admin_role_administers_and_nobody_else_does() {
     fields.push(("group_rules", "chiefs = admin".to_owned()));
     let path = stage.add(&mut desk, &fields);
     let id = path.rsplit('/').next().unwrap().to_owned();
-    desk.post(&format!("{path}/enable"), &[("confirm", "1")]).expect(303);
+    desk.press(&path, "enable", &[("confirm", "1")]).expect(303);
     desk.post("/admin/sso/switch", &[("kind", "users"), ("enabled", "true")]).expect(303);
 
     let mut chief = Browser::new();
@@ -160,7 +162,7 @@ fn a_conflict_is_shown_from_both_sides_and_decided() {
     let fields = stage.issuer("op", Script::default());
     let path = stage.add(&mut desk, &fields);
     let id = path.rsplit('/').next().unwrap().to_owned();
-    desk.post(&format!("{path}/enable"), &[("confirm", "1")]).expect(303);
+    desk.press(&path, "enable", &[("confirm", "1")]).expect(303);
     desk.post("/admin/sso/switch", &[("kind", "users"), ("enabled", "true")]).expect(303);
     let start = format!("{}/sso/login/{id}/main", desk.origin);
     sign_in(&mut Browser::new(), &start, "ann").expect(409);
@@ -192,6 +194,7 @@ fn a_record_of_azure_ad_v1_is_upgraded_after_a_question() {
     let path = stage.add(&mut desk, &fields);
     desk.get(&path).expect(200).says(&["Azure AD v1", "Upgrade to v2"]);
     desk.get(&format!("{path}/upgrade")).expect(200).says(&["/oauth2/v2.0/authorize", "Everybody stays linked"]);
-    desk.post_and_follow(&format!("{path}/upgrade"), &[]).says(&["The client record uses the v2 URLs now", "/oauth2/v2.0/token"]);
-    desk.post(&format!("{path}/upgrade"), &[]).expect(409).says(&["This record is not of Azure AD v1"]);
+    let answer = desk.press(&path, "upgrade", &[]);
+    desk.follow(answer).says(&["The client record uses the v2 URLs now", "/oauth2/v2.0/token"]);
+    desk.get(&format!("{path}/upgrade")).expect(200).says(&["This record is not of Azure AD v1"]);
 }

@@ -150,3 +150,48 @@ fn the_api_changes_what_stands_unless_the_caller_says_what_it_knows() {
     change("fourth", Some("*")).expect(200);
     change("fifth", None).expect(200);
 }
+
+#[test]
+fn a_button_of_an_outdated_page_does_nothing_and_shows_what_stands_now() {
+    let world = World::start();
+    let record = add_record(&world.daemon, "Azure AD");
+    let path = format!("/admin/sso/{record}");
+    let mut desk = Desk::enter(&world.daemon);
+    let change = |wishes: &Value| world.daemon.call("PATCH", &format!("/v1/sso/connections/{record}"), Some(wishes)).expect(200);
+    let enabled = json!({"enabled": true, "confirm": true});
+    for (what, name, page) in
+        [("enable", "First", ""), ("disable", "Second", ""), ("remove", "Third", "/remove"), ("upgrade", "Fourth", "")]
+    {
+        change(&enabled);
+        if what == "enable" {
+            change(&json!({"enabled": false}));
+        }
+        let before = values(&desk.get(&format!("{path}{page}")).expect(200).body, "made_from").remove(0);
+        change(&json!({"name": name}));
+        let as_changed = stored(&world.daemon, &record);
+        for seen in [before.as_str(), "", ".", "x.on"] {
+            let answer = desk.post(&format!("{path}/{what}"), &[("made_from", seen), ("confirm", "1")]).expect(409);
+            answer.says(&["Nothing was done", "Somebody changed this client record meanwhile", name]);
+            assert_eq!(stored(&world.daemon, &record), as_changed, "{what} from {seen:?}");
+        }
+    }
+    // The page that came with the refusal leads on.
+    let page = desk.post(&format!("{path}/disable"), &[]).expect(409);
+    let seen = values(&page.body, "made_from").remove(0);
+    desk.post(&format!("{path}/disable"), &[("made_from", &seen)]).expect(303);
+    assert_eq!(stored(&world.daemon, &record)["enabled"], json!(false));
+}
+
+#[test]
+fn a_record_that_was_asked_about_while_it_was_off_is_not_removed_once_it_is_on() {
+    let world = World::start();
+    let record = add_record(&world.daemon, "Azure AD");
+    let path = format!("/admin/sso/{record}");
+    let mut desk = Desk::enter(&world.daemon);
+    let seen = values(&desk.get(&format!("{path}/remove")).expect(200).body, "made_from").remove(0);
+    let enabled = json!({"enabled": true, "confirm": true});
+    world.daemon.call("PATCH", &format!("/v1/sso/connections/{record}"), Some(&enabled)).expect(200);
+    desk.post(&format!("{path}/remove"), &[("made_from", &seen)]).expect(409).says(&["Nothing was done", "Enabled"]);
+    desk.press(&path, "remove", &[]).expect(303);
+    desk.post(&format!("{path}/remove"), &[("made_from", &seen)]).expect(404);
+}
