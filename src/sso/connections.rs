@@ -206,7 +206,7 @@ impl Connections {
     /// Moves a v1 record to v2. Everybody stays linked, by tenant and object id.
     ///
     /// # Errors
-    /// 404, 409 when it is not of v1; [`ErrorKind::Outdated`] where it no longer has the [standing](Record::standing) `seen`.
+    /// 404, 409 when it is not of v1; [`ErrorKind::Outdated`] where it no longer has the [standing](Record::standing) or revision `seen`.
     pub async fn upgrade(&self, id: ConnectionId, seen: Option<&str>, actor: &Actor) -> Result<Changed, Error> {
         let _changing = self.changing.lock().await;
         let old = self.seen(id, seen)?;
@@ -223,7 +223,7 @@ impl Connections {
     /// Removes a record; its sessions end.
     ///
     /// # Errors
-    /// 404; [`ErrorKind::Outdated`] where it no longer has the [standing](Record::standing) `seen`.
+    /// 404; [`ErrorKind::Outdated`] where it no longer has the [standing](Record::standing) or revision `seen`.
     pub async fn remove(&self, id: ConnectionId, seen: Option<&str>, actor: &Actor) -> Result<(), Error> {
         let _changing = self.changing.lock().await;
         let record = self.seen(id, seen)?;
@@ -255,10 +255,10 @@ impl Connections {
         self.known().records.iter().filter(|record| record.row.enabled).filter_map(|record| record.row.problem.clone()).collect()
     }
 
-    /// The record, if it still stands as somebody saw it who did not have to change it.
-    fn seen(&self, id: ConnectionId, standing: Option<&str>) -> Result<Arc<Record>, Error> {
+    /// The record, if it still is as somebody saw it who did not have to change it: by its standing, or by its revision alone.
+    fn seen(&self, id: ConnectionId, seen: Option<&str>) -> Result<Arc<Record>, Error> {
         let record = self.get(id)?;
-        if standing.is_some_and(|standing| standing != record.standing()) {
+        if seen.is_some_and(|seen| seen != record.standing() && seen != record.revision()) {
             return Err(Error::new(ErrorKind::Outdated, Problem::told("changed_meanwhile.button", &[])));
         }
         Ok(record)

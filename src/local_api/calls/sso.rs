@@ -84,27 +84,34 @@ pub async fn change(
 }
 
 /// Removes a client record; the sessions that it gave end.
-#[utoipa::path(delete, path = "/v1/sso/connections/{id}", operation_id = "remove_sso_connection", params(("id" = String, Path)),
-    responses((status = 204, description = "It is removed.")))]
+#[utoipa::path(delete, path = "/v1/sso/connections/{id}", operation_id = "remove_sso_connection", params(("id" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the record that is meant; without it, whatever stands there.")),
+    responses((status = 204, description = "It is removed."), (status = 412, description = "The record is no longer what If-Match names.")))]
 pub async fn remove(
     State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
-    services.sso.remove(id, None, &actor(&caller)).await?;
+    let seen = made_from(&headers, &*services.sso.connections().get(id)?);
+    services.sso.remove(id, seen.as_deref(), &actor(&caller)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Moves a v1 record to the v2 endpoints; everybody stays linked.
-#[utoipa::path(post, path = "/v1/sso/connections/{id}/upgrade", operation_id = "upgrade_sso_connection", params(("id" = String, Path)),
-    responses((status = 200, description = "The record as it is now.", body = Connection)))]
+#[utoipa::path(post, path = "/v1/sso/connections/{id}/upgrade", operation_id = "upgrade_sso_connection", params(("id" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the record that is meant; without it, whatever stands there.")),
+    responses((status = 200, description = "The record as it is now.", body = Connection),
+        (status = 412, description = "The record is no longer what If-Match names.")))]
 pub async fn upgrade(
     State(services): State<Shared>,
     Extension(caller): Extension<Arc<Account>>,
     Segment(id): Segment<ConnectionId>,
-) -> Result<Json<Connection>, Refusal> {
-    let record = services.sso.upgrade(id, None, &actor(&caller)).await?;
-    Ok(Json(shown(&services, &record)))
+    headers: HeaderMap,
+) -> Result<Tagged, Refusal> {
+    let seen = made_from(&headers, &*services.sso.connections().get(id)?);
+    let record = services.sso.upgrade(id, seen.as_deref(), &actor(&caller)).await?;
+    Ok(tagged(&services, &record))
 }
 
 /// A record with its revision as the entity tag (RFC 9110, section 8.8.3).

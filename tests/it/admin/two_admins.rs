@@ -149,6 +149,15 @@ fn the_api_changes_what_stands_unless_the_caller_says_what_it_knows() {
     change("third", Some(&format!("{tag}, {newer}"))).expect(200);
     change("fourth", Some("*")).expect(200);
     change("fifth", None).expect(200);
+    let act = |method: &str, path: &str, tag: &str| send(&world.daemon.api(), method, path, &[format!("if-match: {tag}")], b"").unwrap();
+    let upgrade = format!("{path}/upgrade");
+    for (method, path) in [("POST", &upgrade), ("DELETE", &path)] {
+        assert_eq!(act(method, path, &newer).expect(412).json()["code"], "changed_meanwhile", "{method}");
+    }
+    let now = world.daemon.get(&path).header("etag").unwrap().to_owned();
+    assert_eq!(act("POST", &upgrade, &now).expect(409).json()["code"], "not_v1");
+    act("DELETE", &path, &now).expect(204);
+    act("DELETE", &path, &now).expect(404);
 }
 
 #[test]
