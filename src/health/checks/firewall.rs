@@ -1,6 +1,9 @@
 //! The firewall: whether people reach the port that this machine listens on. firewalld is asked over D-Bus, since its own tool
 //! takes half a second to start.
 
+use std::collections::HashSet;
+
+use serde::Deserialize;
 use url::Url;
 
 use super::commands;
@@ -48,42 +51,86 @@ pub fn wanted(settings: &Settings, listens: &[u16]) -> Result<u16, String> {
     }
 }
 
-/// What firewalld lets in.
+/// What firewalld lets in by its default zone.
 #[derive(Debug, Default)]
 pub struct Open {
-    services: String,
-    ports: String,
+    /// The zone accepts whatever it has no rule about.
+    everything: bool,
+    /// `("8000-9000", "tcp")`.
+    ports: Vec<(String, String)>,
+}
+
+/// Settings of a zone or of a service, as `busctl --json=short` shows them; what is empty is left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rules {
+    target: Variant<String>,
+    services: Variant<Vec<String>>,
+    includes: Variant<Vec<String>>,
+    ports: Variant<Vec<(String, String)>>,
+    rules_str: Variant<Vec<String>>,
+}
+
+/// `{"type":"as","data":["ssh"]}`.
+#[derive(Debug, Default, Deserialize)]
+struct Variant<T> {
+    data: T,
+}
+
+impl Rules {
+    fn read(answer: &str) -> Result<Self, String> {
+        serde_json::from_str::<Variant<(Self,)>>(answer)
+            .map(|answer| answer.data.0)
+            .map_err(|error| format!("its answer is not understood: {error}"))
+    }
+
+    /// Services and ports, those of rich rules too: whom these let in is more than is looked at here, but it is not nobody.
+    fn lets_in(mut self) -> (Vec<String>, Vec<(String, String)>) {
+        let mut services = self.services.data;
+        services.append(&mut self.includes.data);
+        for rule in self.rules_str.data.iter().filter(|rule| rule.split(' ').any(|word| word == "accept")) {
+            let value = |name: &str| rule.split_once(name)?.1.split('"').next().map(str::to_owned);
+            services.extend(value(" service name=\""));
+            self.ports.data.extend(value(" port port=\"").zip(value(" protocol=\"")));
+        }
+        (services, self.ports.data)
+    }
 }
 
 /// Asks firewalld; says why where it cannot be asked, which mostly means that it is not there.
 pub async fn ask() -> Result<Open, String> {
-    const ZONE: [&str; 4] = ["call", "org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1", "org.fedoraproject.FirewallD1.zone"];
-    let question = |method: &'static str| async move {
-        let arguments: Vec<&str> = ZONE.into_iter().chain([method, "s", DEFAULT_ZONE]).collect();
-        commands::ask("busctl", &arguments).await
-    };
-    let (services, ports) = tokio::join!(question("getServices"), question("getPorts"));
-    Ok(Open { services: services?.out, ports: ports?.out })
+    let zone = question("org.fedoraproject.FirewallD1.zone", "getZoneSettings2", DEFAULT_ZONE).await?;
+    let everything = zone.target.data == "ACCEPT";
+    let (mut ahead, mut ports) = zone.lets_in();
+    let mut seen = HashSet::new();
+    while let Some(service) = ahead.pop() {
+        // A service without its file lets nobody in.
+        if seen.insert(service.clone())
+            && let Ok(rules) = question("org.fedoraproject.FirewallD1", "getServiceSettings2", &service).await
+        {
+            let (included, mut more) = rules.lets_in();
+            ahead.extend(included);
+            ports.append(&mut more);
+        }
+    }
+    Ok(Open { everything, ports })
+}
+
+/// A look starts no firewall, and asks nobody for a password.
+async fn question(interface: &str, method: &str, name: &str) -> Result<Rules, String> {
+    let manners = ["--json=short", "--auto-start=no", "--allow-interactive-authorization=no"];
+    let call = ["call", "org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1", interface, method, "s", name];
+    let said = commands::ask("busctl", &[&manners[..], &call[..]].concat()).await?;
+    Rules::read(&said.out)
 }
 
 /// Whether `port` is let in.
 pub fn judge(port: u16, open: Result<Open, String>) -> Verdict {
     let open = match open {
-        Err(why) => return Verdict::Skip(format!("firewalld cannot be asked, so it is probably not in use: {why}")),
+        Err(why) => return Verdict::Skip(unasked(&why)),
         Ok(open) => open,
     };
-    // `as 3 "ssh" "https" "cockpit"`, and `aas 1 2 "8443" "tcp"`.
-    let words = |text: &str| text.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
-    let services = words(&open.services);
-    let by_service = |name: &str| services.iter().any(|service| service == name);
-    let known = match port {
-        443 => by_service("https") || by_service("onedesk"),
-        80 => by_service("http"),
-        _ => false,
-    };
-    let ports = words(&open.ports);
-    let by_port = ports.chunks(2).any(|pair| matches!(pair, [range, protocol] if protocol == "tcp" && holds(range, port)));
-    if known || by_port {
+    if open.everything || open.ports.iter().any(|(range, protocol)| protocol == "tcp" && holds(range, port)) {
         return Verdict::Fine(format!("the firewall lets people in on port {port}"));
     }
     let add = match port {
@@ -93,6 +140,17 @@ pub fn judge(port: u16, open: Result<Open, String>) -> Verdict {
     };
     let title = format!("the firewall's default zone lets nobody in on port {port}");
     Verdict::Warn(Trouble::new(title, Who::Root, format!("run: firewall-cmd --permanent {add} && firewall-cmd --reload")))
+}
+
+/// Why there is no answer, by what the bus says: dbus-daemon's words, dbus-broker's, and those of firewalld without polkit's leave.
+fn unasked(why: &str) -> String {
+    if why.contains("does not exist") || why.contains("does not have an owner") {
+        "firewalld does not run".to_owned()
+    } else if why.contains("Not Authorized") {
+        "firewalld tells only root what it lets in: run this as root".to_owned()
+    } else {
+        format!("firewalld cannot be asked, so it is probably not in use: {why}")
+    }
 }
 
 /// `8443` or `8000-9000`.
@@ -129,17 +187,44 @@ mod tests {
         assert_eq!(wanted(&own, &[8443]), Ok(8443));
     }
 
+    /// What firewalld 1.3 answers for a fresh zone, with more written in by firewall-cmd.
+    const ZONE: &str = r#"{"type":"a{sv}","data":[{"short":{"type":"s","data":"Public"},"target":{"type":"s","data":"default"},
+        "services":{"type":"as","data":["ssh","dhcpv6-client"]},"ports":{"type":"a(ss)","data":[["53","udp"],["8000-9000","tcp"]]},
+        "masquerade":{"type":"b","data":false},"rules_str":{"type":"as","data":[
+        "rule family=\"ipv4\" source address=\"192.0.2.0/24\" service name=\"https\" accept",
+        "rule family=\"ipv4\" source address=\"192.0.2.0/24\" port port=\"8444\" protocol=\"tcp\" accept",
+        "rule service name=\"imaps\" reject"]},"forward":{"type":"b","data":true}}]}"#;
+
+    #[test]
+    fn a_zones_services_ports_and_rich_rules_are_read() {
+        let (services, ports) = Rules::read(ZONE).unwrap().lets_in();
+        assert_eq!(services, ["ssh", "dhcpv6-client", "https"]);
+        let ports: Vec<String> = ports.into_iter().map(|(range, protocol)| format!("{range}/{protocol}")).collect();
+        assert_eq!(ports, ["53/udp", "8000-9000/tcp", "8444/tcp"]);
+        assert!(Rules::read("{}").unwrap_err().contains("not understood"));
+    }
+
     #[test]
     fn a_closed_port_comes_with_the_command_that_opens_it() {
-        let open = |services: &str, ports: &str| Ok(Open { services: services.to_owned(), ports: ports.to_owned() });
+        let open = |range: &str, protocol: &str| Ok(Open { everything: false, ports: vec![(range.to_owned(), protocol.to_owned())] });
         let fine = |port, open| matches!(judge(port, open), Verdict::Fine(_));
-        assert!(fine(443, open("as 2 \"ssh\" \"https\"\n", "aas 0\n")));
-        assert!(fine(443, open("as 1 \"onedesk\"\n", "aas 0\n")));
-        assert!(fine(8443, open("as 0\n", "aas 2 2 \"53\" \"udp\" 2 \"8000-9000\" \"tcp\"\n")));
-        assert!(!fine(8443, open("as 0\n", "aas 1 2 \"8443\" \"udp\"\n")));
+        assert!(fine(443, open("443", "tcp")));
+        assert!(fine(8443, open("8000-9000", "tcp")));
+        assert!(fine(443, Ok(Open { everything: true, ports: Vec::new() })));
+        assert!(!fine(8443, open("8443", "udp")));
         let hint = "run: firewall-cmd --permanent --add-service=https && firewall-cmd --reload";
         let closed = Trouble::new("the firewall's default zone lets nobody in on port 443", Who::Root, hint);
-        assert_eq!(judge(443, open("as 1 \"ssh\"\n", "aas 0\n")), Verdict::Warn(closed));
-        assert!(matches!(judge(443, Err("no bus".to_owned())), Verdict::Skip(_)));
+        assert_eq!(judge(443, open("22", "tcp")), Verdict::Warn(closed));
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_told_apart() {
+        let skipped = |why: &str| match judge(443, Err(format!("busctl gives no answer: Call failed: {why}"))) {
+            Verdict::Skip(words) => words,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(skipped("Name \"org.fedoraproject.FirewallD1\" does not exist"), "firewalld does not run");
+        assert!(skipped("Not Authorized(polkit): org.fedoraproject.FirewallD1.config.info").ends_with("run this as root"));
+        assert!(skipped("Connection refused").ends_with("Connection refused"));
     }
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What an admin may choose beside the usual: the master key with systemd, HTTPS on port 443 without a web server.
-# Sourced by first-boot.sh.
+# What an admin may choose beside the usual: the master key with systemd, HTTPS on port 443 without a web server,
+# and the firewall before it. Sourced by first-boot.sh.
 
 keep_key_with_systemd() {
     install -d -m 0700 /etc/credstore.encrypted
@@ -25,6 +25,8 @@ answers_https() { python3 $SERVED/browser.py get https://localhost/healthz; }
 step 'the sample socket lets it serve HTTPS on port 443' serve_https
 step 'a client that trusts the certificate is answered' eventually answers_https
 step 'it holds no capability for it' without_capabilities onedeskd
+# shellcheck source=firewall.sh
+source $SERVED/firewall.sh
 systemctl disable --now onedeskd.socket 2>/dev/null
 rm -f /etc/systemd/system/onedeskd.socket /etc/onedesk/tls.*
 cp -p /root/settings.before $SETTINGS

@@ -7,11 +7,12 @@ use anyhow::{Context, Result};
 
 use crate::command::{command, quiet};
 
-/// What the guest has beside the smallest Debian; python3 comes with dnf and runs the test's own clients.
-const BASE: &str = "systemd,systemd-sysv,libnss-systemd,dbus,dnf,rpm,passwd,procps,iproute2,ca-certificates";
+/// What the guest has beside the smallest Debian; python3 comes with dnf and runs the test's own clients, and firewalld finds the
+/// protocols' numbers in netbase.
+const BASE: &str = "systemd,systemd-sysv,libnss-systemd,dbus,dnf,rpm,passwd,procps,iproute2,ca-certificates,firewalld,netbase";
 
 /// The arrangement's number: another one makes the tree anew.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
 /// What a virtual machine has beside that: a kernel, and SELinux with a policy.
 const VIRTUAL: &str = "udev,initramfs-tools,linux-image-cloud-amd64,selinux-policy-default,policycoreutils,semodule-utils";
@@ -46,6 +47,8 @@ fn made(work: &Path, name: &str, packages: &str) -> Result<PathBuf> {
     mmdebstrap.arg(format!("--include={packages}")).arg(codename()?).arg(&tree).arg(sources());
     quiet(&mut mmdebstrap)?;
 
+    // Debian enables what it installs; the steps that want a firewall start it.
+    quiet(command("systemctl", ["--quiet", "disable", "firewalld"]).arg(format!("--root={}", tree.display())))?;
     // EL's place of the rpm database, a release number for dnf, and its preset policy: nothing is enabled by itself.
     write(&tree, "etc/rpm/macros.guest", "%_dbpath /var/lib/rpm\n")?;
     write(&tree, "etc/dnf/vars/releasever", "9\n")?;
