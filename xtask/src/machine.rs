@@ -27,10 +27,11 @@ pub const BUILD: &[Tool] =
 /// For the independent OpenID provider that the integration tests talk to.
 pub const NODE: &[Tool] = &[tool("node", "nodejs", "nodejs"), tool("npm", "npm", "nodejs-npm")];
 
-/// For the pages in a real browser, by https too, and the fonts that its pictures are written in.
+/// For the pages in real browsers, by https too, and the fonts that its pictures are written in.
 pub const BROWSER: &[Tool] = &[
     tool("openssl", "openssl", "openssl"),
     tool("/usr/bin/chromium|/usr/bin/chromium-browser", "chromium", "chromium"),
+    tool("/usr/bin/firefox-esr|/usr/bin/firefox", "firefox-esr", "firefox"),
     tool("/usr/share/fonts/truetype/dejavu|/usr/share/fonts/dejavu-sans-fonts", "fonts-dejavu-core", "dejavu-sans-fonts"),
 ];
 

@@ -1,6 +1,7 @@
 // The apps' entry pages: closed, open, signed in, signed out; by people with script and without.
 
 import assert from "node:assert/strict";
+import { FIREFOX } from "./browsers.mjs";
 import { ctl, ctlIn, FOLDER, SIMULATOR, TENANT, Visitor, WEB } from "./lib.mjs";
 
 export const PERSON = "ann@example.test";
@@ -61,6 +62,7 @@ export async function apps() {
   await firstPageSize();
   await walk(await Visitor.open([WEB, SIMULATOR]), "");
   await walk(await Visitor.open([WEB, SIMULATOR], { javaScriptEnabled: false }), "");
+  await walk(await Visitor.open([WEB, SIMULATOR], {}, FIREFOX), "");
 }
 
 /** Nothing but the keyboard: past the head, to the way in, with a focus that shows. */
