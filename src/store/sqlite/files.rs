@@ -4,11 +4,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::error::OpenError;
+
+/// How long a database is waited for that another process has. One that is ending lets go in a moment, and so does a child that it
+/// has just forked and that has not become another program yet (flock(2): both hold the same lock).
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Holds a database for this process; let go when dropped or when the process ends, however it does.
 pub(super) struct Lock {
@@ -20,10 +25,14 @@ pub(super) fn take(database: &Path) -> Result<Lock, OpenError> {
     directory(folder(database))?;
     let path = beside(database, ".lock");
     let file = open_private(&path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(database.to_owned())),
-        Err(TryLockError::Error(source)) => Err(OpenError::io(&path, source)),
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(database.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(OpenError::io(&path, source)),
+        }
     }
 }
 
