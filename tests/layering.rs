@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["model", "store"]),
     ("grants", &["model", "system", "crypto", "credentials", "store", "oauth"]),
     ("flows", &["model", "settings", "crypto", "credentials", "store", "oauth", "grants"]),
-    ("sso", &["model", "settings", "system", "crypto", "store", "oauth", "audit", "flows"]),
+    ("sso", &["model", "texts", "settings", "system", "crypto", "store", "oauth", "audit", "flows"]),
     ("mailboxes", &["model", "system", "store", "oauth", "audit", "grants", "flows"]),
     ("directory", &["model", "store", "oauth", "audit", "grants", "flows"]),
     (

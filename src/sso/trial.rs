@@ -4,11 +4,13 @@ use super::Service;
 use super::error::Error;
 use super::groups::Given;
 use super::newcomer::{Decision, Newcomer};
+use super::people::People;
 use super::record::Record;
-use crate::model::ConnectionId;
-use crate::model::person::App;
+use crate::model::person::{App, Person};
+use crate::model::{ConnectionId, PersonId};
 use crate::oauth::claims::Claims;
 use crate::store::sso::people::Admission;
+use crate::texts::{filled, text};
 
 /// What a trial of a record showed. Nothing was changed but that it was tried.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ impl Service {
             name: record.details.name.clone(),
             claims: claims.raw.iter().map(|(name, value)| (name.clone(), shown(value))).collect(),
             checks: checks(record, claims, &newcomer),
-            outcome: in_words(&decision, &newcomer),
+            outcome: in_words(&decision, &newcomer, &self.people).await,
             given: given_in_words(given),
         })
     }
@@ -50,45 +52,60 @@ fn shown(value: &serde_json::Value) -> String {
 }
 
 fn checks(record: &Record, claims: &Claims, newcomer: &Newcomer) -> Vec<String> {
-    let signature = if claims.signed {
-        "the signature is the provider's"
-    } else {
-        "the ID token is not signed; the record accepts that, as Azure AD v1 does it"
-    };
-    let vouched = match (&newcomer.email, newcomer.is_vouched) {
-        (None, _) => "there is no e-mail address".to_owned(),
-        (Some(email), true) => format!("the address {email} is vouched for"),
-        (Some(email), false) => format!("nobody vouches for the address {email}: it links to nobody by itself"),
-    };
-    let mut checks = vec![signature.to_owned(), "issuer, audience, nonce and times are right".to_owned(), vouched];
-    if let Some(tenant) = claims.tid {
-        checks.insert(2, format!("the tenant is {tenant}"));
-    }
+    let signature = if claims.signed { text("admin.trial.signed") } else { text("admin.trial.unsigned") };
+    let mut checks = vec![signature.to_owned()];
+    checks.push(text("admin.trial.right").to_owned());
+    checks.extend(claims.tid.map(|tenant| filled("admin.trial.tenant", &[("tenant", tenant.to_string())])));
+    checks.push(match (&newcomer.email, newcomer.is_vouched) {
+        (None, _) => text("admin.trial.no_address").to_owned(),
+        (Some(email), true) => filled("admin.trial.vouched", &[("email", email.as_str())]),
+        (Some(email), false) => filled("admin.trial.not_vouched", &[("email", email.as_str())]),
+    });
     if record.details.group_rules.is_empty() {
-        checks.push("the record has no group rules".to_owned());
+        checks.push(text("admin.trial.no_rules").to_owned());
     }
     checks
 }
 
-fn in_words(decision: &Decision, newcomer: &Newcomer) -> String {
+async fn in_words(decision: &Decision, newcomer: &Newcomer, people: &People) -> String {
     let kind = newcomer.kind.as_str();
     match decision {
-        Decision::Admit(Admission::Known { person, .. }, _) => format!("would sign in as the {kind} {person}, who signed in before"),
-        Decision::Admit(Admission::Linked { person, .. }, _) => format!("would be linked to the {kind} {person} by the e-mail address"),
-        Decision::Admit(Admission::Created(_), _) => format!("would become a new {kind}"),
-        Decision::OtherKind(held) => format!("would be refused: the account belongs to a {}", held.as_str()),
-        Decision::TwoPeople(one, other) => format!("would be refused: the account belongs to both {one} and {other}"),
-        Decision::HeldByOtherKind(held) => format!("would be refused: the e-mail address belongs to a {}", held.as_str()),
-        Decision::Ask(person, reason) => format!("would wait for a decision about the {kind} {person}: {reason}"),
+        Decision::Admit(Admission::Known { .. }, person) => filled("admin.trial.known", &[("kind", kind), ("person", &called(person))]),
+        Decision::Admit(Admission::Linked { .. }, person) => filled("admin.trial.linked", &[("kind", kind), ("person", &called(person))]),
+        Decision::Admit(Admission::Created(_), _) => filled("admin.trial.created", &[("kind", kind)]),
+        Decision::OtherKind(held) => filled("admin.trial.other_kind", &[("kind", held.as_str())]),
+        Decision::TwoPeople(one, other) => {
+            let (one, other) = (known_as(*one, people).await, known_as(*other, people).await);
+            filled("admin.trial.two_people", &[("person", &one), ("other", &other)])
+        }
+        Decision::HeldByOtherKind(held) => filled("admin.trial.held_by_other_kind", &[("kind", held.as_str())]),
+        Decision::Ask(person, reason) => {
+            let person = known_as(*person, people).await;
+            filled("admin.trial.ask", &[("kind", kind), ("person", &person), ("reason", reason)])
+        }
+    }
+}
+
+/// A person as an administrator knows them; the id where the database does not tell.
+async fn known_as(id: PersonId, people: &People) -> String {
+    people.get(id).await.map_or_else(|_| id.to_string(), |known| called(&known.person))
+}
+
+fn called(person: &Person) -> String {
+    match (&person.name, &person.email) {
+        (Some(name), Some(email)) => format!("{name} <{email}>"),
+        (Some(name), None) => name.clone(),
+        (None, Some(email)) => email.to_string(),
+        (None, None) => person.id.to_string(),
     }
 }
 
 fn given_in_words(given: &Given) -> String {
-    let apps: Vec<_> = given.apps.iter().map(App::title).collect();
-    let role = match given.is_admin {
-        Some(true) => "the admin role, and ",
-        Some(false) => "no admin role, and ",
-        None => "",
-    };
-    format!("{role}{}", if apps.is_empty() { "no app".to_owned() } else { apps.join(", ") })
+    let apps = given.apps.iter().map(App::title).collect::<Vec<_>>().join(", ");
+    let apps = if apps.is_empty() { text("admin.trial.no_app").to_owned() } else { apps };
+    match given.is_admin {
+        Some(true) => filled("admin.trial.admin", &[("apps", &apps)]),
+        Some(false) => filled("admin.trial.no_admin", &[("apps", &apps)]),
+        None => apps,
+    }
 }

@@ -179,13 +179,18 @@ async fn a_session_ends_by_age_and_by_idling() {
 async fn trying_a_record_changes_nothing_but_that_it_was_tried() {
     let world = World::new().await;
     let record = world.record(json!({"enabled": false})).await;
-    let beginning =
-        Beginning { connection: record, app: App::Main, return_to: None, login_hint: None, purpose: Purpose::Test, popup: false };
-    let departure = world.sso.depart(beginning, None).await.unwrap();
-    let Ok(Arrival::Tested(trial)) = world.arrive(world.answer(&departure), Some(&departure.browser)).await else { panic!() };
-    assert_eq!(trial.outcome, "would become a new user");
+    let trial = async || {
+        let beginning =
+            Beginning { connection: record, app: App::Main, return_to: None, login_hint: None, purpose: Purpose::Test, popup: false };
+        let departure = world.sso.depart(beginning, None).await.unwrap();
+        let Ok(Arrival::Tested(trial)) = world.arrive(world.answer(&departure), Some(&departure.browser)).await else { panic!() };
+        trial
+    };
+    assert_eq!(trial().await.outcome, "would become a new user");
     assert_eq!(world.people().await, 0);
     world.change(record, json!({"enabled": true})).await.unwrap();
+    world.sign_in(record).await.unwrap();
+    assert_eq!(trial().await.outcome, "would sign in as the user Ann <ann@example.test>, who signed in before");
 }
 
 #[tokio::test]
